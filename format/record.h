@@ -1,0 +1,88 @@
+// A record: one version of one key.  48 bytes of header, the key if it is text, the payload; padded with zeros to 8.
+#pragma once
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "format/checksum.h"
+#include "format/layout.h"
+
+namespace durra::format {
+
+enum class RecordKind : std::uint8_t {
+  none = 0,             // not a record
+  put = 1,              // a version
+  tombstone = 2,        // the key was erased; no payload
+  batch_put = 3,        // as put and tombstone, but the stamp is the batch's
+  batch_tombstone = 4,
+  envelope = 5,         // describes a batch
+  block = 6,            // names memory that never moves
+};
+
+// The immutable shape of a record in one word.
+struct Shape {
+  std::uint64_t payload_size = 0;  // bytes as stored, 44 bits
+  std::uint32_t key_size = 0;      // 0: the key is an integer, and the tag says which; 11 bits
+  RecordKind kind = RecordKind::put;
+  std::uint8_t align_log2 = 3;     // of the payload's first byte in the file: 3 … 12
+  bool compressed = false;         // the payload is a 32-bit raw size and an LZ4 block
+  bool relocated = false;          // a copy made by compaction, backup or recover
+};
+inline constexpr std::uint64_t kPayloadSizeMax = (1ull << 44) - 1;
+
+// Header words [0, 24) never change once the record is published; prev, stamp and word do, by CAS or store of the
+// whole word.  head_check covers bytes [4, 24), body_check the bytes from 48 to the end of the payload.
+struct RecordHeader {
+  std::uint32_t head_check;  //   0
+  std::uint32_t body_check;  //   4
+  std::uint64_t shape;       //   8
+  std::uint64_t tag;         //  16  H of the key
+  std::uint64_t prev;        //  24  file offset of the version this one superseded; 0 = none
+  std::uint64_t stamp;       //  32  {t:48 | n:16}; 0 = not (yet) a version
+  std::uint64_t word;        //  40  bit 63 clear: the floor for the stamp; set: the stamp's check
+};
+static_assert(sizeof(RecordHeader) == 48);
+static_assert(offsetof(RecordHeader, shape) == 8 && offsetof(RecordHeader, prev) == 24 &&
+              offsetof(RecordHeader, word) == 40);
+inline constexpr std::uint64_t kRecordHeaderSize = sizeof(RecordHeader);
+inline constexpr std::uint64_t kStamped = 1ull << 63;
+inline constexpr std::uint64_t kStampTimeMax = 1ull << 46;
+
+constexpr std::uint64_t stamp_time(std::uint64_t stamp) noexcept { return stamp >> 16; }
+
+constexpr std::uint64_t pack(const Shape& s) noexcept {
+  return s.payload_size | static_cast<std::uint64_t>(s.key_size) << 44 | static_cast<std::uint64_t>(s.kind) << 55 |
+         static_cast<std::uint64_t>(s.align_log2 - 3) << 58 | static_cast<std::uint64_t>(s.compressed) << 62 |
+         static_cast<std::uint64_t>(s.relocated) << 63;
+}
+constexpr Shape unpack_shape(std::uint64_t w) noexcept {
+  return {w & kPayloadSizeMax,
+          static_cast<std::uint32_t>(w >> 44 & 0x7ff),
+          static_cast<RecordKind>(w >> 55 & 7),
+          static_cast<std::uint8_t>((w >> 58 & 15) + 3),
+          (w >> 62 & 1) != 0,
+          (w >> 63) != 0};
+}
+
+// Bytes from the record's start to its payload's first, for a record at file offset `at`.
+constexpr std::uint64_t payload_start(const Shape& s, std::uint64_t at) noexcept {
+  return align_up(at + kRecordHeaderSize + s.key_size, 1ull << s.align_log2) - at;
+}
+// Bytes that a record at file offset `at` takes, padding included.
+constexpr std::uint64_t record_size(const Shape& s, std::uint64_t at) noexcept {
+  return align_up(payload_start(s, at) + s.payload_size, 8);
+}
+
+std::uint32_t head_check(const RecordHeader&, std::uint64_t region_seed, std::uint64_t at) noexcept;
+// `body`: the bytes from 48 to the end of the payload (key, alignment gap, payload).
+std::uint32_t body_check(const void* body, std::size_t size, std::uint64_t region_seed, std::uint64_t at) noexcept;
+// What `word` holds once `stamp` is certain.
+constexpr std::uint64_t stamp_check(std::uint64_t stamp, std::uint64_t region_seed, std::uint64_t at) noexcept {
+  return mix64(stamp ^ mix64(region_seed + at)) | kStamped;
+}
+
+// Null iff `h`, a private copy of the header at file offset `at`, is one of this life and lies within `room` bytes.
+Why check(const RecordHeader& h, std::uint64_t region_seed, std::uint64_t at, std::uint64_t room) noexcept;
+
+}  // namespace durra::format

@@ -1,0 +1,92 @@
+// A region: a fixed slice of the file, the unit of ownership, of reclaim and of damage.  Its state lives in a dense
+// table of descriptors; the region itself begins with a small header that survives the loss of the table.
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "format/layout.h"
+
+namespace durra::format {
+
+enum class RegionState : std::uint8_t {
+  free = 0,        // nobody's; its bytes may be punched out
+  claimed = 1,     // being made ready by its owner
+  open = 2,        // its owner appends (index: anyone does, by CAS on tail)
+  partial = 3,     // like sealed, but the next claimer may go on at tail
+  sealed = 4,      // no longer appended to
+  compacting = 5,  // its owner copies what is live out of it
+  retired = 6,     // nothing refers to it; free once no pin is older and what superseded it is durable
+  body = 7,        // the second or a later region of a run
+};
+enum class RegionType : std::uint8_t { data = 0, index = 1, block = 2 };
+
+// The state word: {state 3 | type 2 | flag 1 | owner 10 | generation 40 | crc8 8}, low bits first.  All zero = FREE,
+// generation 0, never used.  The crc covers the other 56 bits.
+struct RegionWord {
+  RegionState state = RegionState::free;
+  RegionType type = RegionType::data;
+  bool run = false;  // the head of a run of several regions, or a part of one
+  std::uint32_t owner = 0;
+  std::uint64_t generation = 0;
+  friend bool operator==(const RegionWord&, const RegionWord&) = default;
+};
+inline constexpr std::uint64_t kGenerationMax = (1ull << 40) - 1;
+std::uint64_t pack(const RegionWord&) noexcept;
+RegionWord unpack(std::uint64_t word) noexcept;
+bool intact(std::uint64_t word) noexcept;  // the crc agrees and no field is out of its range
+
+// A word that belongs to one life of a region: {generation low 16 | value 48}.  Of another life it counts as 0.
+constexpr std::uint64_t tagged(std::uint64_t generation, std::uint64_t value) noexcept {
+  return generation << 48 | value;
+}
+constexpr std::uint64_t untag(std::uint64_t word, std::uint64_t generation) noexcept {
+  return word >> 48 == (generation & 0xffff) ? word & 0xffff'ffff'ffffULL : 0;
+}
+
+struct Descriptor {
+  // Line 1: the owner's.
+  alignas(64) std::uint64_t state;  //   0  RegionWord
+  std::uint64_t tail;               //   8  bytes from the region's start; nothing beyond is ever stamped
+  std::uint64_t settled;            //  16  records below need no help
+  std::uint64_t synced;             //  24  tagged offset/8: below is durable
+  std::uint64_t stamp_max;          //  32  at least the t of every stamp in it, once sealed
+  std::uint64_t run;                //  40  tagged number of regions in this run (head only)
+  // Line 2: everybody's.
+  alignas(64) std::uint64_t retire_epoch;  //  64
+  std::uint64_t gate;                      //  72  tagged sync ticket
+  std::uint64_t seal_epoch;                //  80
+  std::uint64_t dead;                      //  88  tagged bytes superseded; a hint
+  std::uint64_t may_hold_dead;             //  96  generation in which some record was, or is about to be, superseded
+  std::uint64_t sealed_ns;                 // 104  coarse UTC time, a hint
+};
+static_assert(sizeof(Descriptor) == 128);
+static_assert(offsetof(Descriptor, run) == 40 && offsetof(Descriptor, retire_epoch) == 64 &&
+              offsetof(Descriptor, may_hold_dead) == 96);
+
+inline constexpr std::uint64_t kRegionMagic = 0x6e6f69676572'6475ULL;  // "duregion"
+inline constexpr std::uint64_t kRegionData = 64;                      // where records, nodes or a block begin
+
+// The first bytes of a region (of a run: of its head).  Written at claim, before the state becomes OPEN.
+struct RegionHeader {
+  std::uint64_t magic;        //   0
+  std::uint64_t generation;   //   8
+  std::uint64_t number;       //  16
+  std::uint64_t type;         //  24  RegionType
+  std::uint64_t run;          //  32  regions in this run, at least 1
+  std::uint64_t birth_ns;     //  40  coarse UTC time
+  std::uint64_t zero;         //  48
+  std::uint64_t check;        //  56  XXH3 of bytes [0, 56), seed: the region's
+};
+static_assert(sizeof(RegionHeader) == kRegionData);
+static_assert(offsetof(RegionHeader, check) == 56);
+
+RegionHeader make_region_header(std::uint64_t store_seed, std::uint64_t number, std::uint64_t generation, RegionType,
+                                std::uint64_t run, std::uint64_t birth_ns) noexcept;
+// Null iff valid for region `number` of this store, with `run` regions not past `region_count`.
+Why check(const RegionHeader&, std::uint64_t store_seed, std::uint64_t number, std::uint64_t region_count) noexcept;
+
+const char* name(RegionState) noexcept;
+const char* name(RegionType) noexcept;
+
+}  // namespace durra::format
