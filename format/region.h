@@ -64,7 +64,7 @@ static_assert(sizeof(Descriptor) == 128);
 static_assert(offsetof(Descriptor, run) == 40 && offsetof(Descriptor, retire_epoch) == 64 &&
               offsetof(Descriptor, may_hold_dead) == 96);
 
-inline constexpr std::uint64_t kRegionMagic = 0x6e6f69676572'6475ULL;  // "duregion"
+inline constexpr std::uint64_t kRegionMagic = 0x6e6f696765727564ULL;  // "duregion" as bytes of a little-endian word
 inline constexpr std::uint64_t kRegionData = 64;                      // where records, nodes or a block begin
 
 // The first bytes of a region (of a run: of its head).  Written at claim, before the state becomes OPEN.
