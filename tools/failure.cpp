@@ -1,0 +1,85 @@
+// What the library answered, in the words of the command: what, what was left, what next.
+#include "tools/failure.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "tools/text.h"
+
+namespace durra::tools {
+namespace {
+
+// " (begins ff d8 ff e0)" or " (empty)": so that people see what they named by mistake.
+std::string first_bytes(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  struct stat info {};
+  if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+    if (fd >= 0) close(fd);
+    return "";
+  }
+  std::array<unsigned char, 4> bytes{};
+  const auto got = read(fd, bytes.data(), bytes.size());
+  close(fd);
+  if (got <= 0) return " (empty)";
+  std::string text = " (begins";
+  for (std::size_t i = 0; i < static_cast<std::size_t>(got); ++i) text += " " + hex_text(0x100u + bytes[i]).substr(3);
+  return text + ")";
+}
+
+std::string or_else(const char* what, const char* otherwise) { return what != nullptr ? what : otherwise; }
+
+std::string errno_text(const Error& e) {
+  return e.errno_value == 0 ? "" : std::string(": ") + std::strerror(e.errno_value);
+}
+
+std::string words(const std::string& path, const Error& e) {
+  const std::string shown = escape(path);
+  switch (e.code) {
+    case Code::not_found:
+      return "no such file; durra create " + shown + " makes one";
+    case Code::conflict:
+      return "another version is there, nothing was changed";
+    case Code::full:
+      return or_else(e.what, "disk full") + ", nothing was changed" +
+             (e.detail == 0 ? "" : " (needs " + size_text(e.detail) + ", " + size_text(e.available) + " free)");
+    case Code::busy:
+      if (e.errno_value == EEXIST) return "exists already, nothing was changed";
+      return e.message() + "; nothing was changed; see: durra who " + shown;
+    case Code::damaged:
+      return e.message() + "; into a new file: durra recover " + shown + " " + shown + ".recovered";
+    case Code::unsupported: {
+      const bool foreign = e.what != nullptr && std::strstr(e.what, "not a durra") != nullptr;
+      return foreign ? "not a durra store" + first_bytes(path) : or_else(e.what, "not supported") + errno_text(e);
+    }
+    case Code::invalid:
+      return or_else(e.what, "invalid");
+    case Code::io:
+      return or_else(e.what, "the system refused") + errno_text(e) + "; nothing was changed";
+    case Code::read_only:
+      return or_else(e.what, "opened for reading only") + ", nothing was changed";
+    case Code::too_large:
+      return e.message() + ", nothing was changed";
+    case Code::mismatch:
+    case Code::timeout:
+    case Code::sync_lost:
+    case Code::evicted:
+    case Code::forked:
+      break;
+  }
+  return e.message();
+}
+
+}  // namespace
+
+Complaint complaint(std::string_view path, const Error& error) {
+  return {std::string(path), error, words(std::string(path), error)};
+}
+
+Complaint usage(std::string text) { return {"", {Code::invalid}, std::move(text)}; }
+
+}  // namespace durra::tools

@@ -1,0 +1,34 @@
+// ^C and SIGTERM for verbs that must tidy up first.
+#include "tools/interrupt.h"
+
+#include <csignal>
+#include <cstdio>
+
+namespace durra::tools {
+namespace {
+
+volatile std::sig_atomic_t g_signal = 0;
+struct sigaction g_before_int, g_before_term;
+
+}  // namespace
+
+InterruptGuard::InterruptGuard() {
+  struct sigaction action {};
+  action.sa_handler = [](int number) { g_signal = number; };  // without SA_RESTART: a read from a pipe must end
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, &g_before_int);
+  sigaction(SIGTERM, &action, &g_before_term);
+}
+
+InterruptGuard::~InterruptGuard() {
+  sigaction(SIGINT, &g_before_int, nullptr);
+  sigaction(SIGTERM, &g_before_term, nullptr);
+  if (g_signal == 0) return;
+  std::fflush(stdout);
+  raise(g_signal);
+  g_signal = 0;  // the signal was ignored from the start (nohup): go on
+}
+
+bool interrupted() noexcept { return g_signal != 0; }
+
+}  // namespace durra::tools
