@@ -27,6 +27,8 @@ std::string hex(std::uint64_t n) {
 
 }  // namespace
 
+void detail::fail(const Error& e) { throw Failure(e); }
+
 const char* name(Code code) noexcept {
   switch (code) {
     case Code::not_found:

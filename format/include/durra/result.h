@@ -51,6 +51,10 @@ struct Failure : std::runtime_error {
   Error error;
 };
 
+namespace detail {
+[[noreturn]] void fail(const Error&);  // throws Failure; out of line, so that users may compile with -fno-exceptions
+}
+
 // A value or an Error.  Our own class, because an alias that changes with the language standard (tl::expected today,
 // std::expected tomorrow) changes the ABI without a diagnostic.
 template <class T>
@@ -87,7 +91,7 @@ class [[nodiscard]] Result {
 
  private:
   void check() const {
-    if (!*this) throw Failure(error());
+    if (!*this) detail::fail(error());
   }
   std::variant<Stored, Error> v_;
 };
