@@ -1,0 +1,71 @@
+# README.md is run: every ```cpp block compiles against the built library and runs, every `build/durra ...` of a ```sh
+# block succeeds, in their order and in one folder, as a reader would do it.  Scripts it names exist.
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+from house import BUILD, ROOT, finding, finish
+
+WRAPPED = """#include <durra/care.h>
+#include <iostream>
+{includes}
+int main() {{
+{body}
+}}
+"""
+
+
+def blocks(text):
+    """(language, line number of the first line, body) of every fenced block."""
+    for match in re.finditer(r"^```(\w+)\n(.*?)^```", text, re.M | re.S):
+        yield match[1], text.count("\n", 0, match.start()) + 2, match[2]
+
+
+def run(line, command, folder):
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, shell=isinstance(command, str))
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip()[-2000:]
+        finding("README.md", line, f"exit {done.returncode}: {command if isinstance(command, str) else 'program'}\n{said}")
+    return done.returncode == 0
+
+
+def cpp(line, body, folder):
+    if not re.search(r"\bint main\(", body):
+        inner = body.splitlines()
+        body = WRAPPED.format(includes="\n".join(l for l in inner if l.startswith("#include")),
+                              body="\n".join(l for l in inner if not l.startswith("#include")))
+    source = folder / "block.cpp"
+    source.write_text(body)
+    compiler = os.environ.get("CXX", "c++")
+    built = run(line, [compiler, "-std=c++20", f"-I{ROOT}/store/include", f"-I{ROOT}/format/include", str(source), "-o",
+                       str(folder / "block"), str(BUILD / "libdurra.a"), "-llz4", "-pthread"], folder)
+    if built:
+        run(line, [str(folder / "block")], folder)
+
+
+def shell(line, body, folder):
+    done = 0
+    for number, command in enumerate(body.replace("\\\n", " ").splitlines(), line):
+        command = re.sub(r"^\$ ", "", command.strip())
+        for script in re.findall(r"\bbash (\S+\.sh)", command):
+            if not (ROOT / script).is_file():
+                finding("README.md", number, f"{script} does not exist")
+        if re.search(r"(^|\|\s*)build/durra\b", command):
+            done += 1
+            run(number, command, folder)
+    return done
+
+
+checked = 0
+with tempfile.TemporaryDirectory(prefix="durra.readme.") as name:
+    folder = Path(name)
+    (folder / "build").symlink_to(BUILD)
+    for language, line, body in blocks((ROOT / "README.md").read_text(encoding="utf-8")):
+        if language == "cpp":
+            checked += 1
+            cpp(line, body, folder)
+        elif language in ("sh", "bash"):
+            checked += shell(line, body, folder)
+finish(checked)
