@@ -122,6 +122,13 @@ Call& Call::one_of(const char* name, std::string& to, std::vector<std::string> w
   return *this;
 }
 
+Call& Call::hidden(const char* name, std::uint64_t& to) {
+  option(name, to, "");
+  parser_->app.get_option(name)->group("");
+  parser_->option_names.pop_back();
+  return *this;
+}
+
 Call& Call::footer(const char* text) {
   parser_->app.footer(text);
   return *this;

@@ -10,6 +10,9 @@
 #include <csignal>
 #include <ctime>
 
+#include "tools/failure.h"
+#include "tools/interrupt.h"
+
 namespace durra::tools {
 namespace {
 
@@ -38,8 +41,10 @@ void die_with(pid_t parent) {
 
 int wait_for(pid_t child) {
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0)
+  while (::waitpid(child, &status, 0) < 0) {
     if (errno != EINTR) return 1;
+    if (interrupted()) ::kill(child, SIGKILL);
+  }
   return status_of(status);
 }
 
@@ -51,6 +56,10 @@ int ended(pid_t child) {
 int kill_and_wait(pid_t child) {
   ::kill(child, SIGKILL);
   return wait_for(child);
+}
+
+void throw_if_interrupted() {
+  if (interrupted()) throw Complaint{"", {Code::timeout, EINTR}, "interrupted"};
 }
 
 std::uint64_t now_ns() noexcept {
