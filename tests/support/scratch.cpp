@@ -1,0 +1,103 @@
+// A folder for a test's files, and processes for a test's bodies.
+#include "tests/support/scratch.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <stdexcept>
+#include <utility>
+
+namespace durra::test {
+namespace {
+
+std::string parent_of_scratch(Scratch::Where where) {
+  struct statvfs s;
+  if (where == Scratch::Where::fast && ::access("/dev/shm", W_OK) == 0 && ::statvfs("/dev/shm", &s) == 0 &&
+      s.f_bavail * s.f_frsize >= 256u << 20) {
+    return "/dev/shm";
+  }
+  const char* tmp = std::getenv("TMPDIR");
+  return tmp && *tmp ? tmp : "/tmp";
+}
+
+bool write_text(const char* path, const std::string& text) {
+  const int fd = ::open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool all = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  ::close(fd);
+  return all;
+}
+
+bool get_own_mounts() {
+  const auto uid = ::getuid(), gid = ::getgid();
+  if (uid == 0) {
+    if (::unshare(CLONE_NEWNS) != 0) return false;
+  } else {
+    if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
+    if (!write_text("/proc/self/setgroups", "deny") ||
+        !write_text("/proc/self/uid_map", "0 " + std::to_string(uid) + " 1") ||
+        !write_text("/proc/self/gid_map", "0 " + std::to_string(gid) + " 1")) {
+      return false;
+    }
+  }
+  return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+}
+
+}  // namespace
+
+Scratch::Scratch(Where where) : path_(parent_of_scratch(where) + "/durra-test-XXXXXX"), owner_(::getpid()) {
+  if (!::mkdtemp(path_.data())) throw std::runtime_error("mkdtemp " + path_);
+}
+
+Scratch::~Scratch() {
+  std::error_code ignored;
+  if (::getpid() == owner_) std::filesystem::remove_all(path_, ignored);
+}
+
+Child::Child(const std::function<int()>& body) {
+  std::fflush(nullptr);
+  pid_ = ::fork();
+  if (pid_ < 0) throw std::runtime_error("fork");
+  if (pid_ > 0) return;
+  int result = 125;
+  try {
+    result = body();
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "child: %s\n", e.what());
+  }
+  if (result == 0 && testing::Test::HasFailure()) result = 1;
+  std::fflush(nullptr);
+  ::_exit(result);
+}
+
+Child::~Child() { kill(); }
+
+void Child::kill() {
+  if (pid_ < 0) return;
+  ::kill(pid_, SIGKILL);
+  wait();
+}
+
+int Child::wait() {
+  int status = -1;
+  if (pid_ >= 0 && ::waitpid(std::exchange(pid_, -1), &status, 0) < 0) status = -1;
+  return status;
+}
+
+int run_child(const std::function<int()>& body) { return Child(body).wait(); }
+
+int run_with_own_mounts(const std::function<int()>& body) {
+  return run_child([&] { return get_own_mounts() ? body() : kNoMounts; });
+}
+
+}  // namespace durra::test
