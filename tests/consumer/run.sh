@@ -31,7 +31,8 @@ case $way in
     install_moved
     PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name durra.pc)")
     export PKG_CONFIG_PATH
-    [ "$(pkg-config --modversion durra)" = "$(sed -n 's/^project(durra VERSION \([0-9.]*\).*/\1/p' "$here/../../CMakeLists.txt")" ]
+    version=$(sed -n 's/^project(durra VERSION \([0-9.]*\).*/\1/p' "$here/../../CMakeLists.txt")
+    [ "$(pkg-config --modversion durra)" = "$version" ]
     # The public headers need no exceptions in the user's code.
     "$CXX" -std=c++20 -fno-exceptions -fsyntax-only $(pkg-config --cflags durra) "$here/hello.cpp"
     "$CXX" -std=c++20 $(pkg-config --cflags durra) "$here/hello.cpp" $(pkg-config --libs durra) -o "$work/hello"

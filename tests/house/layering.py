@@ -11,7 +11,7 @@ BELOW = {  # folder: private folders it may include
     "fuzz": {"format", "store", "fuzz"},
     "tests": {"format", "store", "tools", "tests"},
 }
-# What is known in one place only: (pattern of the include, folders it holds for, the files that may, what to use instead)
+# What is known in one place only: (pattern of the include, folders it holds for, who may, what to use instead)
 CONFINED = [
     (r"boost/", {"format", "store", "tools"}, {"store/os.cpp"}, "store/os.h"),
     (r"xxh", {"format", "store", "tools"}, {"format/checksum.cpp"}, "format/checksum.h"),

@@ -24,10 +24,11 @@ def blocks(text):
 
 
 def run(line, command, folder):
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, shell=isinstance(command, str))
+    is_text = isinstance(command, str)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, shell=is_text)
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip()[-2000:]
-        finding("README.md", line, f"exit {done.returncode}: {command if isinstance(command, str) else 'program'}\n{said}")
+        finding("README.md", line, f"exit {done.returncode}: {command if is_text else 'program'}\n{said}")
     return done.returncode == 0
 
 

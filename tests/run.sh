@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Builds everything, runs every test, and ends with one table of goals and figures.
+#   bash tests/run.sh            all of it, at most 15 minutes on 2 cores from an empty build folder
+#   bash tests/run.sh --quick    without sanitizers and with short goals
+# Logs: build/run/STAGE.log.  A new stage is one line at the end of this file, a new goal one line of goals.txt.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+quick=0
+case "${1:-}" in
+  "") ;;
+  --quick) quick=1 ;;
+  *) echo "run.sh [--quick]" >&2; exit 2 ;;
+esac
+
+logs=$PWD/build/run
+passed=0 failed=0 started=$SECONDS
+unset CXX CXXFLAGS LDFLAGS MAKEFLAGS
+
+# stage NAME FUNCTION: runs it, says how long it took, counts its tests (a stage without ctest is one).
+stage() {
+  local name=$1 from=$SECONDS status=0 log=$logs/$1.log counts
+  "${@:2}" >"$log" 2>&1 || status=$?
+  counts=$(sed -n 's/.*tests passed, \([0-9]*\) tests* failed out of \([0-9]*\).*/\1 \2/p' "$log" | tail -1)
+  if [ -n "$counts" ]; then
+    failed=$((failed + ${counts% *})) passed=$((passed + ${counts#* } - ${counts% *}))
+    counts=" ${counts#* } tests, ${counts% *} failed"
+  elif [ $status = 0 ]; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+  fi
+  if [ $status = 0 ]; then
+    printf '%5d s  good    %s%s\n' $((SECONDS - from)) "$name" "$counts"
+  else
+    printf '%5d s  FAILED  %s%s\n' $((SECONDS - from)) "$name" "$counts"
+    grep -Ev '^ +Start |   Passed ' "$log" | tail -n 60 | sed 's/^/         | /'
+  fi
+  return $status
+}
+
+configure() {  # FOLDER [ARGUMENTS]
+  cmake -S . -B "$1" -G Ninja "${@:2}"
+}
+clang=(-DCMAKE_CXX_COMPILER=clang++-14 -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1"
+  -DDURRA_BENCHMARKS=OFF -DDURRA_INSTALL=OFF)
+run_tests() {  # FOLDER [ARGUMENTS OF CTEST]
+  ctest --test-dir "$1" -j2 --output-on-failure --no-tests=error "${@:2}"
+}
+
+build_release() { configure build -DCMAKE_BUILD_TYPE=Release && ninja -C build -j2; }
+build_headers() { ninja -C build -j2 all_verify_interface_header_sets; }  # each public header stands alone
+build_sanitized() { configure build-san "${clang[@]}" -DDURRA_SANITIZE=address,undefined && ninja -C build-san -j2; }
+test_sanitized() {  # a tenth of the random cases: the release build runs them all
+  RC_PARAMS="max_success=10 ${RC_PARAMS:-}" ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 \
+    UBSAN_OPTIONS=print_stacktrace=1 run_tests build-san -L '^(unit_|property|crash|processes|regressions|fuzz)'
+}
+build_threads() { configure build-tsan "${clang[@]}" -DDURRA_SANITIZE=thread && ninja -C build-tsan -j2 threads_tests; }
+test_threads() { TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 run_tests build-tsan -L tsan; }
+
+# goal NAME COMMAND: the last line of its output has the figures that goals.txt judges.
+goal() {
+  local name=$1
+  shift
+  stage "goal-$name" "$@"
+}
+
+bash tools/setup.sh build test || exit 1
+mkdir -p "$logs" && rm -f "$logs"/*.log
+. tools/scratch.sh
+scratch 2048 || exit 1
+export TMPDIR=$SCRATCH
+
+stage build build_release || { echo "$passed passed, $failed failed"; exit 1; }
+stage headers build_headers
+stage tests run_tests build
+if [ $quick = 0 ]; then
+  stage build-sanitized build_sanitized && stage sanitized test_sanitized
+  stage build-threads build_threads && stage threads test_threads
+fi
+
+seconds=20 && [ $quick = 0 ] || seconds=5
+goal torture build/durra torture --processes 4 --seconds $seconds
+goal bench build/durra bench
+[ $quick = 1 ] || goal demo bash tools/demo.sh
+
+# The table, then the line that everybody waits for.
+counts=$(/usr/bin/python3 -B tests/goals.py tests/goals.txt "$logs" "$((SECONDS - started))" "$quick")
+echo
+echo "$counts" | sed '$d'
+read -r goals_met goals_missed < <(echo "$counts" | tail -1)
+echo "$((passed + goals_met)) passed, $((failed + goals_missed)) failed"
+[ $((failed + goals_missed)) = 0 ]
