@@ -39,8 +39,8 @@ class Call {
   Call& flag(const char* name, bool& to, const char* about);
   Call& one_of(const char* name, std::string& to, std::vector<std::string> words, const char* about);
   Call& hidden(const char* name, std::uint64_t& to);  // how a verb speaks to its own children; not in the help
-  Call& footer(const char* text);  // examples, below the help
-  void parse();                    // throws Failure of `invalid`, or HelpWanted
+  Call& footer(const char* text);                     // examples, below the help
+  void parse();                                       // throws a Complaint (usage), or HelpWanted
 
   const Verb& verb;
   std::string store;  // "" for verbs without

@@ -16,8 +16,11 @@ InterruptGuard::InterruptGuard() {
   struct sigaction action {};
   action.sa_handler = [](int number) { g_signal = number; };  // without SA_RESTART: a read from a pipe must end
   sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, &g_before_int);
-  sigaction(SIGTERM, &action, &g_before_term);
+  sigaction(SIGINT, nullptr, &g_before_int);
+  sigaction(SIGTERM, nullptr, &g_before_term);
+  // What our starter had us ignore (nohup, a script's background job) stays ignored.
+  if (g_before_int.sa_handler != SIG_IGN) sigaction(SIGINT, &action, nullptr);
+  if (g_before_term.sa_handler != SIG_IGN) sigaction(SIGTERM, &action, nullptr);
 }
 
 InterruptGuard::~InterruptGuard() {
@@ -26,7 +29,6 @@ InterruptGuard::~InterruptGuard() {
   if (g_signal == 0) return;
   std::fflush(stdout);
   raise(g_signal);
-  g_signal = 0;  // the signal was ignored from the start (nohup): go on
 }
 
 bool interrupted() noexcept { return g_signal != 0; }

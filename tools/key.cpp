@@ -39,4 +39,11 @@ std::string key_text(const OwnedKey& key) {
   return (marked ? "s:" : "") + escape(key.text());
 }
 
+Stamp parse_condition(const std::string& argument) {
+  if (argument == "absent") return absent;
+  const auto stamp = parse_stamp(argument);
+  if (!stamp) throw usage("--if " + escape(argument) + ": expected a stamp as `get --json` prints it, like 118.5");
+  return *stamp;
+}
+
 }  // namespace durra::tools

@@ -1,4 +1,4 @@
-// Keys on the command line: digits are an integer key, anything else is a string; s:7 is the string "7".
+// Keys and stamps on the command line: digits are an integer key, anything else is a string; s:7 is the string "7".
 #pragma once
 #include <durra/store.h>
 
@@ -34,5 +34,8 @@ class OwnedKey {
 OwnedKey parse_key(std::string_view argument);
 // What parse_key would take for the same key; escaped where a terminal needs it.
 std::string key_text(const OwnedKey&);
+
+// What --if takes: "118.5" or "absent".
+Stamp parse_condition(const std::string& argument);
 
 }  // namespace durra::tools

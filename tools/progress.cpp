@@ -48,8 +48,9 @@ Progress ProgressLine::callback() {
 }
 
 void ProgressLine::show(std::uint64_t done, std::uint64_t total) {
+  if (!on_terminal_) return;
   const auto now = Clock::now();
-  if (!on_terminal_ || now - drawn_last_ < std::chrono::milliseconds(100)) return;
+  if (now - drawn_last_ < std::chrono::milliseconds(100)) return;
   const auto seconds = std::chrono::duration<double>(now - begun_).count();
   fmt::print(stderr, "\r{}\033[K", progress_line(verb_, done, total, seconds));
   std::fflush(stderr);

@@ -1,0 +1,21 @@
+// Damage that verify and recover found, in words and in JSON; and which of two files an error is about.
+#pragma once
+#include <durra/care.h>
+
+#include <string>
+#include <vector>
+
+#include "tools/json.h"
+
+namespace durra::tools {
+
+// "0x30c4c0  region 3, "user/17", 212 bytes: checksum mismatch"
+std::string finding_text(const Finding&);
+
+// Prints the envelope with data and damage; not ok, and exit 3, when there is damage or loss.
+int answer_with_damage(const Call&, Json data, const std::vector<Finding>& damage, std::uint64_t lost = 0);
+
+// Of a copy from `old` to `fresh`: the path that the error is about.
+const std::string& blame(const Error&, const std::string& old, const std::string& fresh);
+
+}  // namespace durra::tools
