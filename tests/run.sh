@@ -18,12 +18,13 @@ unset CXX CXXFLAGS LDFLAGS MAKEFLAGS
 
 # stage NAME FUNCTION: runs it, says how long it took, counts its tests (a stage without ctest is one).
 stage() {
-  local name=$1 from=$SECONDS status=0 log=$logs/$1.log counts
+  local name=$1 from=$SECONDS status=0 log=$logs/$1.log counts skipped
   "${@:2}" >"$log" 2>&1 || status=$?
   counts=$(sed -n 's/.*tests passed, \([0-9]*\) tests* failed out of \([0-9]*\).*/\1 \2/p' "$log" | tail -1)
   if [ -n "$counts" ]; then
-    failed=$((failed + ${counts% *})) passed=$((passed + ${counts#* } - ${counts% *}))
-    counts=" ${counts#* } tests, ${counts% *} failed"
+    skipped=$(grep -c '(Skipped)$' "$log")
+    failed=$((failed + ${counts% *})) passed=$((passed + ${counts#* } - ${counts% *} - skipped))
+    counts=": ${counts#* } tests, ${counts% *} failed, $skipped skipped for what this machine cannot do"
   elif [ $status = 0 ]; then
     passed=$((passed + 1))
   else
