@@ -283,7 +283,7 @@ Result<void> write_zeros(const File& f, std::uint64_t offset, std::uint64_t size
     const std::uint64_t n = std::min(piece - offset % piece, end - offset);
     if (auto ok = write_at(f, offset, zeros, n); !ok) {
       Error e = ok.error();
-      if (e.code == Code::full) e.detail = end - offset;
+      if (e.code == Code::full) e.detail += end - offset - n;
       return e;
     }
     offset += n;
