@@ -110,6 +110,7 @@ struct Control {
   alignas(64) std::array<std::uint32_t, 16> futex;  //  512
   alignas(64) std::uint64_t clean;               //  576  kDirty or kClean; changed under the RECOVER lock
   std::uint64_t rebuilds;                        //  584  how often the index was rebuilt; for people
+  std::uint64_t named;                           //  592  1: the file's name is known to be on the disk
   alignas(64) Identity identity;                 //  640
 };
 static_assert(sizeof(Control) == 832);

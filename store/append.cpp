@@ -1,0 +1,194 @@
+// PUT: room, pin, lay down, tail, find, prev, CAS, stamp, settled.  PROTOCOL.md has the table of what a death leaves.
+#include "store/append.h"
+
+#include <cstring>
+
+#include "store/region_table.h"
+#include "store/stamp.h"
+#include "store/step.h"
+
+namespace durra::detail {
+namespace {
+
+// The checks of a record whose bytes are all in place.
+void seal(const RecordRef& r) noexcept {
+  const auto begin = format::kRecordHeaderSize;
+  const auto end = format::payload_start(r.shape, r.at) + r.shape.payload_size;
+  std::byte* bytes = reinterpret_cast<std::byte*>(r.header);
+  std::memset(bytes + end, 0, r.size() - end);  // padding: old bytes must not show through
+  r.header->body_check = format::body_check(bytes + begin, end - begin, r.region_seed, r.at);
+  r.header->head_check = format::head_check(*r.header, r.region_seed, r.at);
+}
+
+// Before a version is superseded its region is marked, so that a scan of it asks the index (S10).
+void mark_superseded(Handle& h, const RecordRef& old) noexcept {
+  const std::uint64_t r = h.space.region_of(old.at);
+  format::Descriptor& d = h.space.descriptor(r);
+  const std::uint64_t generation = format::unpack(shared::state_load(d.state)).generation;
+  if (shared::dead_mark_load(d.may_hold_dead) != generation) shared::dead_mark_store(d.may_hold_dead, generation);
+}
+
+// What stands in the way of this change, given what the key has now; null: go on.
+std::optional<Error> refused_by(const Handle& h, const Change& c, const Lookup& at) noexcept {
+  const bool exists = at.found == Found::record;
+  if (exists && at.record.shape.kind == format::RecordKind::block)
+    return Error{Code::mismatch, 0, at.record.at, "the name belongs to a block"};
+  const std::uint64_t now = exists ? version(h, at.record) : 0;
+  if (c.expected && *c.expected != now) return Error{Code::conflict, 0, now, "another version is there"};
+  if (c.must_exist && now == 0) return Error{Code::not_found};
+  if (c.stamp && exists && fill(h, at.record) >= *c.stamp) return Error{Code::conflict, 0, now, "a newer version is there"};
+  return {};
+}
+
+// Step 4: where the key's newest version is or goes, with a leaf that can take it.  Growth takes its space from the
+// reserve and waits for nobody, so it may happen under our own pin (H10).
+Result<Lookup> find_place(Handle& h, LocalSeat& seat, const Change& c) {
+  for (;;) {
+    const Lookup at = find_for_change(h, c.key);
+    if (at.found == Found::record || at.found == Found::empty) return at;
+    if (at.found == Found::damaged) return at.error();
+    if (auto grown = grow_leaf(h, seat, at); !grown) return grown.error();
+  }
+}
+
+std::uint64_t floor_of(const Handle& h, const LocalSeat& seat, const Lookup& at) noexcept {
+  const std::uint64_t replaced = at.found == Found::record ? fill(h, at.record) : 0;
+  return std::max(replaced, seat.last_stamp);
+}
+
+// Steps 4 and 5: until the CAS on the index word is ours or the change is refused.
+Result<void> install(Handle& h, LocalSeat& seat, const Change& c, const RecordRef& mine) {
+  for (;;) {
+    auto at = find_place(h, seat, c);
+    if (!at) return at.error();
+    if (auto no = refused_by(h, c, *at)) return *no;
+    shared::draft_store(mine.header->prev, at->found == Found::record ? at->record.at : 0);
+    shared::draft_store(mine.header->word, floor_of(h, seat, *at));
+    if (at->found == Found::record) mark_superseded(h, at->record);
+    step("put.4");  // † void record
+    if (shared::index_swing(*at->slot, at->word, format::slot_word(format::slot_hash(c.key.tag), mine.at))) return {};
+  }
+}
+
+// Step 6.  A copy keeps the stamp of its source, written only now that its CAS was won; a copy that lost stays void.
+std::uint64_t give_stamp(Handle& h, const Change& c, const RecordRef& mine) noexcept {
+  if (!c.stamp) return fill(h, mine);
+  advance_clock(h, format::stamp_time(*c.stamp));
+  shared::stamp_decide(mine.header->stamp, *c.stamp);
+  return fill(h, mine);
+}
+
+// The one way out after step 3, taken on success, conflict, full and damage: nobody finds this region half done.
+class Settle {
+ public:
+  Settle(Handle& h, LocalSeat& seat, std::uint64_t end) noexcept
+      : descriptor_(h.space.descriptor(seat.region->number)), end_(end) {}
+  ~Settle() { shared::tail_store(descriptor_.settled, end_); }
+  Settle(const Settle&) = delete;
+
+ private:
+  format::Descriptor& descriptor_;
+  const std::uint64_t end_;
+};
+
+void count(LocalSeat& seat, const Change& c, bool conflict) noexcept {
+  format::Seat& s = *seat.shared;
+  if (conflict) return shared::figure_add(s.conflicts, 1);
+  if (c.shape.kind == format::RecordKind::tombstone) return shared::figure_add(s.erases, 1);
+  shared::figure_add(s.puts, 1);
+  shared::figure_add(s.bytes, c.shape.payload_size);
+}
+
+// put_if and erase look first and write only if they go on.
+Result<void> look_first(Handle& h, LocalSeat& seat, const Change& c) {
+  OperationPin pinned(h, seat);
+  if (!pinned) return too_many_pins();
+  const Lookup at = find(h, c.key);
+  if (at.found == Found::damaged) return at.error();
+  if (auto no = refused_by(h, c, at)) {
+    if (no->code == Code::conflict) count(seat, c, true);
+    return *no;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::optional<Error> refuse(const Key& key) noexcept {
+  if (!key.is_text()) return {};
+  const auto text = key.text();
+  if (text.empty()) return Error{Code::invalid, 0, 0, "a key needs at least 1 byte"};
+  if (text.size() > format::kKeySizeMax) return Error{Code::too_large, 0, format::kKeySizeMax, "the key is too long"};
+  if (text[0] == '\0') return Error{Code::invalid, 0, 0, "keys that begin with byte 0 are the library's own"};
+  return {};
+}
+
+std::optional<Error> refuse(const Handle& h, const Key& key, std::uint64_t payload_size, std::uint32_t align) noexcept {
+  if (auto no = refuse(key)) return no;
+  const std::uint64_t limit = std::min(format::kPayloadSizeMax, h.space.region_count() * h.space.region_size() / 4);
+  if (payload_size > limit) return Error{Code::too_large, 0, limit, "the payload is too large"};
+  if (!format::power_of_two(align) || align < 8 || align > format::kAlignMax)
+    return Error{Code::invalid, 0, align, "align is a power of two from 8 to 4,096"};
+  return {};
+}
+
+std::uint64_t size_bound(const format::Shape& s) noexcept {
+  const std::uint64_t gap = s.align_log2 > 3 ? 1ull << s.align_log2 : 8;
+  return format::align_up(format::kRecordHeaderSize + s.key_size + gap + s.payload_size, 8);
+}
+
+Laid lay(Handle& h, LocalSeat& seat, const Change& c) noexcept {
+  const OpenRegion& region = *seat.region;
+  const std::uint64_t at = h.space.region_offset(region.number) + region.tail;
+  std::byte* bytes = h.space.base() + at;
+  format::RecordHeader header{};
+  header.shape = format::pack(c.shape);
+  header.tag = c.key.tag;
+  std::memcpy(bytes, &header, sizeof header);
+  std::memcpy(bytes + sizeof header, c.key.text.data(), c.key.text.size());
+  const std::uint64_t start = format::payload_start(c.shape, at);
+  const std::uint64_t keyed = sizeof header + c.key.text.size();
+  std::memset(bytes + keyed, 0, start - keyed);
+  const RecordRef record{reinterpret_cast<format::RecordHeader*>(bytes), at, region.seed, c.shape};
+  return {record, region.tail + record.size()};
+}
+
+Result<Stamp> publish(Handle& h, LocalSeat& seat, const Change& c, const Laid& laid) {
+  OperationPin pinned(h, seat);  // step 2
+  if (!pinned) return too_many_pins();
+  seal(laid.record);
+  step("put.3");  // † bytes beyond tail: the next owner writes over them
+  shared::tail_store(h.space.descriptor(seat.region->number).tail, laid.end);
+  seat.region->tail = laid.end;
+  step("put.3b");  // † void record; the reaper settles past it
+  Settle settle(h, seat, laid.end);
+  if (auto installed = install(h, seat, c, laid.record); !installed) {
+    count(seat, c, installed.error().code == Code::conflict);
+    return installed.error();
+  }
+  step("put.5");  // † published; whoever meets it stamps it
+  const std::uint64_t stamp = give_stamp(h, c, laid.record);
+  seat.last_stamp = std::max(seat.last_stamp, stamp);
+  step("put.6");
+  count(seat, c, false);
+  return static_cast<Stamp>(stamp);
+}
+
+Result<Stamp> append(Handle& h, const Change& c) {
+  if (auto no = h.refuse_write()) return *no;
+  auto seat = ExclusiveSeat::take(h);
+  if (!seat) return seat.error();
+  if (c.expected || c.must_exist || c.stamp)
+    if (auto go = look_first(h, **seat, c); !go) return go.error();
+  const Reserve reserve = c.shape.kind == format::RecordKind::tombstone ? Reserve::use : Reserve::keep;
+  if (auto room = make_room(h, **seat, size_bound(c.shape), reserve); !room) return room.error();  // step 1
+  prefetch_leaf(h, c.key);
+  const Laid laid = lay(h, **seat, c);
+  std::byte* bytes = reinterpret_cast<std::byte*>(laid.record.header);
+  std::memcpy(bytes + format::payload_start(c.shape, laid.record.at), c.payload.data(), c.payload.size());
+  auto done = publish(h, **seat, c, laid);
+  if (has_run(h, **seat)) leave_region(h, **seat);
+  return done;
+}
+
+}  // namespace durra::detail

@@ -1,0 +1,59 @@
+// CLEAN CLOSE.  † a death before the mark leaves DIRTY: same boot, or a rebuild.
+#include "store/close.h"
+
+#include "store/reap.h"
+#include "store/seat.h"
+#include "store/step.h"
+
+namespace durra::detail {
+namespace {
+
+bool is_mine(Handle& h, std::uint32_t seat) noexcept {
+  const auto count = shared::mark_load(h.seats.count);
+  for (std::uint64_t i = 0; i < count; ++i)
+    if (h.seats.list[i].load()->number == seat) return true;
+  return false;
+}
+
+// Under RECOVER, nobody else alive.
+void leave_clean(Handle& h) noexcept {
+  auto& control = h.space.control();
+  reap_dead(h);
+  if (shared::guarded_load(control.sync_error) != 0) return;
+  const auto now = os::identity(h.file);
+  if (!now || !os::sync(h.file)) return;
+  step("close.sync");
+  control.identity = *now;
+  control.identity.check = format::identity_check(*now, h.space.seed());
+  shared::guarded_store(control.clean, format::kClean);
+  if (!os::sync(h.file)) shared::guarded_store(control.clean, format::kDirty);
+  step("close.clean");
+}
+
+void leave_seats(Handle& h) noexcept {
+  const auto count = shared::mark_load(h.seats.count);
+  for (std::uint64_t i = 0; i < count; ++i) leave_seat(*h.seats.list[i].load());
+}
+
+}  // namespace
+
+bool lived_in(Handle& h) noexcept {
+  for (std::uint32_t n = 0; n < h.space.super().seat_count; ++n) {
+    if (format::seat_state(shared::seat_load(h.space.seat(n).state)) != format::SeatState::live) continue;
+    if (is_mine(h, n)) continue;
+    const auto held = os::is_held(h.probe, format::kLockSeats + n);
+    if (held && *held != 0) return true;
+  }
+  return false;
+}
+
+void close_in_order(Handle& h) noexcept {
+  forget_homes(h.id);
+  if (shared::mark_load(h.seats.count) == 0) return;  // an open that failed
+  auto recover = os::HeldByte::take(h.file, h.path, format::kLockRecover, 0, os::Access::read_write);
+  const bool alone = recover && *recover && !lived_in(h);
+  if (alone) leave_clean(h);
+  leave_seats(h);
+}
+
+}  // namespace durra::detail

@@ -1,0 +1,14 @@
+// Leaving the file.
+#pragma once
+#include "store/handle.h"
+
+namespace durra::detail {
+
+// Gives all seats back.  The last participant also writes everything back and leaves the CLEAN mark, so that the next
+// opener, even after a reboot, uses the index as it is.  Never waits for another opener.
+void close_in_order(Handle&) noexcept;
+
+// Whether somebody else's seat is LIVE and held: proof that inode and page cache are continuous.
+bool lived_in(Handle&) noexcept;
+
+}  // namespace durra::detail

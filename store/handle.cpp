@@ -1,0 +1,96 @@
+// The life of a handle: references, the last release, leaving the file in order (PROTOCOL.md CLEAN CLOSE).
+#include "store/handle.h"
+
+#include "store/close.h"
+#include "store/region_table.h"
+#include "store/seat.h"
+
+namespace durra::detail {
+namespace {
+
+std::atomic<std::uint64_t> next_id{1};
+
+}  // namespace
+
+Handle::Handle(std::string p, os::File f, os::File b, os::Mapping m, const format::Superblock& super, bool ro)
+    : path(std::move(p)),
+      file(std::move(f)),
+      probe(std::move(b)),
+      map(std::move(m)),
+      space(super, map.base(), file),
+      read_only(ro),
+      cookie(os::fork_cookie()),
+      id(next_id.fetch_add(1)) {}
+
+Handle::~Handle() {
+  if (!forked() && !read_only) close_in_order(*this);
+  const auto count = shared::mark_load(seats.count);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    LocalSeat* s = seats.list[i].load();
+    if (forked()) s->byte.forget();
+    delete s;
+  }
+  if (forked()) {
+    reader.forget();
+    map.forget();
+  }
+}
+
+std::optional<Error> Handle::refuse_read() const noexcept {
+  if (forked()) [[unlikely]] return Error{Code::forked, 0, 0, "opened before fork(); open the store again in the child"};
+  return {};
+}
+
+std::optional<Error> Handle::refuse_write() const noexcept {
+  if (auto no = refuse_read()) return no;
+  if (read_only) return Error{Code::read_only, 0, 0, "the handle was opened read-only"};
+  return {};
+}
+
+void Handle::unrefer(Handle* h) noexcept {
+  if (h->forked()) return;  // the child's copy of a handle stays as it is: what it points to is not there
+  if (shared::unrefer(h->refs)) h->begin_teardown();
+}
+
+void Handle::release_pin(Handle* h, std::uint64_t* cell, std::uint64_t count) noexcept {
+  if (h->forked()) return;
+  const std::uint64_t before = shared::pin_leave(*cell, count);
+  if ((before & format::kPinClosing) != 0 && format::pin_count(before) == count && shared::unrefer(h->busy_cells)) delete h;
+}
+
+// No Store, Draft, Snapshot or scan is left, so nothing new is pinned.  One count of busy_cells is ours until all cells
+// are marked, so that a release meanwhile cannot be the last.
+void Handle::begin_teardown() noexcept {
+  const auto count = shared::mark_load(seats.count);
+  shared::refer(busy_cells);
+  const auto mark = [this](std::uint64_t& cell) {
+    shared::refer(busy_cells);
+    if (format::pin_count(shared::pin_close(cell)) == 0) shared::unrefer(busy_cells);
+  };
+  for (std::uint64_t i = 0; i < count; ++i) {
+    LocalSeat& s = *seats.list[i].load();
+    leave_region(*this, s);
+    for (auto& cell : s.shared->pins) mark(cell);
+  }
+  mark(reader_pin);
+  if (shared::unrefer(busy_cells)) delete this;
+}
+
+Handle* handle_of(const Store& s) noexcept { return s.handle_; }
+
+}  // namespace durra::detail
+
+namespace durra {
+
+Store::Store(Store&& o) noexcept : handle_(std::exchange(o.handle_, nullptr)) {}
+
+Store& Store::operator=(Store&& o) noexcept {
+  std::swap(handle_, o.handle_);
+  return *this;
+}
+
+Store::~Store() {
+  if (handle_ != nullptr) detail::Handle::unrefer(handle_);
+}
+
+}  // namespace durra

@@ -1,0 +1,97 @@
+// A handle: what one process keeps about one opened store.  Nothing in it is shared with other processes.
+//
+// Lifetime: `refs` counts the Store and every Draft, Snapshot and Records made from it.  When it falls to 0 nothing new
+// can be pinned; what is left are Records, each counted in the pin cell that holds it.  The cells are then marked
+// `closing`, and the release that empties the last of them tears the handle down (no counter on the path of a get).
+#pragma once
+#include <durra/care.h>
+#include <durra/store.h>
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "store/os.h"
+#include "store/resolve.h"
+
+namespace durra::detail {
+
+// The region a seat appends to.
+struct OpenRegion {
+  std::uint64_t number, generation, seed;
+  std::uint64_t tail;      // bytes from the region's start; ahead of the shared word only inside an operation
+  std::uint64_t capacity;  // bytes: of the whole run
+};
+
+// This process's side of a seat: held from its first use until the handle is torn down.
+struct LocalSeat {
+  os::HeldByte byte;
+  std::uint32_t number = 0;
+  std::uint64_t generation = 0;
+  format::Seat* shared = nullptr;
+  std::atomic<std::int64_t> homes{0};  // threads that come here first
+  std::atomic<bool> busy{false};       // an operation, or a draft, is using what follows
+  std::optional<OpenRegion> region;
+  std::uint64_t last_stamp = 0;        // stamps of one seat rise
+};
+
+// Seats are only ever added while a handle lives.
+struct LocalSeats {
+  std::mutex adding;
+  std::array<std::atomic<LocalSeat*>, format::kSeatCountMax> list{};
+  std::atomic<std::uint64_t> count{0};
+};
+
+struct Handle {
+  Handle(std::string path, os::File file, os::File probe, os::Mapping map, const format::Superblock& super,
+         bool read_only);
+  Handle(const Handle&) = delete;
+  ~Handle();
+
+  std::string path;
+  os::File file;   // operations
+  os::File probe;  // locks of others: an open file description does not see its own
+  os::Mapping map;
+  Space space;
+  const bool read_only;
+  const std::uint64_t cookie;  // os::fork_cookie() of the process that opened
+  const std::uint64_t id;      // unique in this process and its children
+  bool locks_by_descriptor = false;
+  os::HeldByte reader;           // read-only handles: nobody rebuilds while it is held
+  std::uint64_t reader_pin = 0;  // read-only handles have no seat: counts their Records
+  Opened opened = Opened::warm;
+  std::uint64_t open_ns = 0;
+
+  std::atomic<std::int64_t> refs{1};
+  std::atomic<std::int64_t> busy_cells{0};  // after refs fell to 0: cells that still hold Records
+  LocalSeats seats;
+  std::atomic<std::uint64_t> descriptors_ready{0};  // regions whose descriptor is backed by disk blocks
+  std::atomic<std::uint64_t> last_reap_ns{0};
+
+  // Null, or why no operation may run in this process: `forked`, `read_only`.
+  std::optional<Error> refuse_read() const noexcept;
+  std::optional<Error> refuse_write() const noexcept;
+  bool forked() const noexcept { return cookie != os::fork_cookie(); }
+
+  void refer() noexcept { shared::refer(refs); }
+  static void unrefer(Handle*) noexcept;                              // may tear down
+  static void release_pin(Handle*, std::uint64_t* pin, std::uint64_t count = 1) noexcept;  // may tear down
+
+  // Factories for the public classes, whose constructors are private.
+  static Store make_store(Handle* h) noexcept { return Store(h); }
+  // `pin` is already counted for the Record.
+  Result<Record> make_record(const RecordRef&, std::uint64_t* pin);
+  Snapshot make_snapshot(std::uint64_t* pin, std::uint64_t time) noexcept;
+  Records make_records(std::unique_ptr<RecordsState>) noexcept;
+  Draft make_draft(std::unique_ptr<DraftState>) noexcept;
+
+ private:
+  void begin_teardown() noexcept;
+};
+
+// The private side of a Store, for the functions of care.h.
+Handle* handle_of(const Store&) noexcept;
+
+}  // namespace durra::detail

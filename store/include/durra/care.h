@@ -1,0 +1,84 @@
+// Looking after a store: what the `durra` command does, as functions.  Any thread; a Store's rules hold.
+#pragma once
+#include <durra/store.h>
+
+#include <array>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace durra {
+
+// Called now and then with how much is done; false: stop, leaving everything as it was (`timeout`).
+using Progress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
+
+// How the index came to be used when a handle opened its store.
+enum class Opened : std::uint8_t { created, warm, clean, same_boot, rebuilt };
+const char* name(Opened) noexcept;
+
+// The store as a whole.  Bytes unless the name says otherwise.
+struct Stats {
+  std::array<std::uint8_t, 16> uuid;
+  std::uint32_t format;
+  std::uint64_t created_ns;  // UTC, since 1970
+  std::uint64_t file_bytes, disk_bytes, reserved_bytes, region_size;
+  std::uint64_t region_count, regions_free, regions_open, regions_partial, regions_sealed, regions_index, regions_other;
+  std::uint64_t live_records, live_bytes, garbage_bytes;  // exact as of the call; counted by a scan
+  std::uint64_t seats_taken, seats_dead, seat_count, processes;
+  std::uint64_t oldest_pin_ns;  // age; 0 = nobody holds anything
+  std::uint64_t rebuilds;
+  Opened opened;
+  std::uint64_t open_ns;  // how long this handle's open took
+};
+Result<Stats> stats(const Store&);
+
+// One region (of a run: its head).  Counts are as of the call.
+struct RegionInfo {
+  std::uint64_t number, offset, generation, regions;  // regions: of this run
+  std::string state, type;                            // FORMAT.md's words
+  std::uint32_t owner_seat, owner_pid;                // of claimed, open, compacting; else 0
+  std::uint64_t used_bytes, live_bytes, records, live_records;
+  std::string picture;  // 32 cells from start to end: '#' live, '.' garbage, '_' empty
+};
+Result<std::vector<RegionInfo>> regions(const Store&);
+
+// One seat that is taken, by the living or the dead.
+struct SeatInfo {
+  std::uint32_t seat, pid, tid;
+  std::string command;
+  bool alive;
+  std::uint64_t since_ns;  // UTC
+  std::uint64_t puts, gets, erases, conflicts, bytes;
+  std::vector<std::uint64_t> open_regions;
+  std::uint64_t pins, pin_age_ns;
+};
+Result<std::vector<SeatInfo>> participants(const Store&);
+
+struct Finding {
+  Error error;       // code and file offset
+  std::string what;  // region and key, as far as known
+};
+
+// Checks every byte that is in use.  Read-only, also while the store is in use.  Torn tails are normal after a kill.
+struct Verdict {
+  std::uint64_t regions, records, bytes, torn_tails, processes;
+  std::vector<Finding> damage;
+};
+Result<Verdict> verify(std::string_view path, const Progress& = {});
+
+// Builds a new store from whatever parses in a damaged one; the damaged file is only read.  `accept_older`: where the
+// newest version of a key is unreadable, keep the newest that is not (else the key is lost, and said so).
+struct Salvage {
+  std::uint64_t kept, lost, bytes;
+  std::vector<Finding> damage;
+};
+Result<Salvage> recover(std::string_view damaged, std::string_view fresh, bool accept_older = false,
+                        const Progress& = {});
+
+// A compacted copy of one instant, while everybody works on.  `fresh` must not exist.  Stamps are kept.
+struct Copied {
+  std::uint64_t records, bytes;
+};
+Result<Copied> backup(const Store&, std::string_view fresh, const Progress& = {});
+
+}  // namespace durra

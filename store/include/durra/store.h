@@ -1,0 +1,236 @@
+// durra: one file, many processes.  put and get from anywhere; kill -9 anything; nothing to repair.
+//
+//   auto store = durra::open("state.durra").value();
+//   store.put("greeting", "hello").value();
+//   std::cout << store.get("greeting").value().str();
+//
+// A Store may be used from any thread, without locks.  Everything obtained from it belongs to one thread at a time,
+// may be moved to another, and keeps the mapping alive: nothing here can dangle by closing the store first.
+//
+// What types cannot stop: a span copied out of a Record that is then dropped; a Record or Snapshot kept for a week
+// (it costs file space; `durra who` shows it).  Nothing here may be called from a signal handler.  After fork() the
+// child opens the store again: the parent's handle answers `forked` there.
+#pragma once
+#include <durra/bytes.h>
+#include <durra/result.h>
+
+#include <chrono>
+#include <concepts>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace durra {
+
+class Store;
+namespace detail {
+struct Handle;  // process-local state of one opened store
+struct DraftState;
+struct RecordsState;
+Handle* handle_of(const Store&) noexcept;
+}  // namespace detail
+
+// What a put is worth when it returns.
+enum class Durability : std::uint8_t {
+  process,   // it survives the death of every process; a power cut may lose what no sync covered
+  interval,  // the same, and one thread of this handle syncs every sync_interval; not offered yet: `unsupported`
+  power,     // it is on the disk; not offered yet: `unsupported`
+};
+
+enum class Mode : std::uint8_t {
+  create,      // open, or create if absent (the loser of a race opens the winner's file)
+  open,        // must exist
+  create_new,  // must not exist
+  read_only,   // nothing in the file is written
+};
+
+struct Options {
+  Mode mode = Mode::create;
+  Durability durability = Durability::process;
+  std::chrono::milliseconds sync_interval{100};
+  // Fixed when the file is created, ignored afterwards.
+  std::uint64_t max_size = 64_GiB;    // bytes: address space, not disk; at most 64 TiB
+  std::uint64_t region_size = 1_MiB;  // bytes: one writer's slice; a power of two, 64 KiB to 1 GiB
+  std::uint32_t participants = 1024;  // threads at work at the same time, all processes together; at most 1,024
+  unsigned permissions = 0600;        // exact, whatever the umask
+  // How long open waits for another opener that rebuilds; then `busy`.
+  std::chrono::milliseconds patience{10'000};
+  // Distrust the index in the file: rebuild it from the records.  `busy` while another participant lives.
+  bool rebuild = false;
+};
+
+// Opens or creates a store.  Errors: not_found, busy, full, damaged, unsupported, read_only, invalid, io.
+Result<Store> open(std::string_view path, const Options& options = {});
+
+// One version of one record, read in place and pinned: while a Record lives its bytes neither move nor change,
+// whatever writers, compaction or erase do meanwhile.  It may outlive the Store and be dropped on another thread.
+class Record {
+ public:
+  Record(Record&&) noexcept;
+  Record& operator=(Record&&) noexcept;
+  ~Record();
+  std::span<const std::byte> bytes() const& noexcept { return {payload_, size_}; }
+  std::span<const std::byte> bytes() && = delete;
+  std::string_view text() const& noexcept { return {reinterpret_cast<const char*>(payload_), size_}; }
+  std::string_view text() && = delete;
+  std::string_view key() const& noexcept;  // "" for integer keys
+  std::string_view key() && = delete;
+  std::string str() const { return std::string(reinterpret_cast<const char*>(payload_), size_); }  // a copy
+
+  // A copy of one plain value; `mismatch` if the size differs.
+  template <class T>
+    requires Storable<T>
+  Result<T> as() const {
+    if (size_ != sizeof(T)) return Error{Code::mismatch, 0, size_, "payload size differs from the type's"};
+    T v;
+    __builtin_memcpy(static_cast<void*>(&v), payload_, sizeof(T));
+    return v;
+  }
+  // The payload in place as an array of plain values; `mismatch` if size or alignment differ.
+  template <class T>
+    requires Storable<T>
+  Result<std::span<const T>> span() const& {
+    if (size_ % sizeof(T) != 0 || reinterpret_cast<std::uintptr_t>(payload_) % alignof(T) != 0)
+      return Error{Code::mismatch, 0, size_, "payload size or alignment differ from the type's"};
+    return std::span<const T>(reinterpret_cast<const T*>(payload_), size_ / sizeof(T));
+  }
+  template <class T>
+  Result<std::span<const T>> span() && = delete;
+
+  bool is_text() const noexcept;      // the key is a string
+  std::uint64_t id() const noexcept;  // of an integer key; 0 for strings
+  Stamp stamp() const noexcept;
+  Result<void> intact() const;        // checks the payload: `damaged` if it is not what was put.  A get checks the header only
+
+ private:
+  friend struct detail::Handle;
+  Record() = default;
+  const std::byte* payload_ = nullptr;
+  std::size_t size_ = 0;
+  const std::byte* header_ = nullptr;      // in the mapping
+  detail::Handle* handle_ = nullptr;       // null: moved from
+  std::uint64_t* pin_ = nullptr;           // the cell that keeps header_ in place
+  std::unique_ptr<std::byte[]> unpacked_;  // what payload_ points to, if the record is compressed
+};
+
+// Per call, when the store's defaults do not fit.
+struct Put {
+  std::optional<Durability> durability{};
+  bool compress = false;    // LZ4, as numcodecs writes it (up to 2 GiB); get() then returns an unpacked copy
+  std::uint32_t align = 8;  // bytes, of the payload's first byte: a power of two, 8 to 4,096
+};
+
+// A record being written in place.  Nobody sees it until publish; a dropped draft never was.  It holds no lock and
+// delays nobody, so it may be held as long as you like; it occupies one participant seat.
+class Draft {
+ public:
+  Draft(Draft&&) noexcept;
+  Draft& operator=(Draft&&) noexcept;
+  ~Draft();
+  std::span<std::byte> bytes() & noexcept;  // zeroed or not: write all of it
+  // std::move(draft).publish(): after it there is nothing left to scribble on.
+  Result<Stamp> publish() &&;
+
+ private:
+  friend struct detail::Handle;
+  Draft() = default;
+  std::unique_ptr<detail::DraftState> state_;
+};
+
+// Every live record once, in no order.  Exact on a Snapshot; on a Store as of the call that made it.
+// A Record& is good until the iterator moves on, unless moved out of.
+class Records {
+ public:
+  struct Iterator {
+    using value_type = Record;
+    using difference_type = std::ptrdiff_t;
+    Record& operator*() const;
+    Iterator& operator++();
+    void operator++(int) { ++*this; }
+    bool operator==(std::default_sentinel_t) const;
+    Records* range = nullptr;
+  };
+  Records(Records&&) noexcept;
+  Records& operator=(Records&&) noexcept;
+  ~Records();
+  Iterator begin();
+  std::default_sentinel_t end() const noexcept { return {}; }
+  Result<void> status() const;  // `damaged` if something had to be skipped; also `forked`, `full`
+
+ private:
+  friend struct detail::Handle;
+  Records() = default;
+  std::unique_ptr<detail::RecordsState> state_;
+};
+
+// The store as it was at one instant.  Costs nobody anything but space; may outlive the Store.
+class Snapshot {
+ public:
+  Snapshot(Snapshot&&) noexcept;
+  Snapshot& operator=(Snapshot&&) noexcept;
+  ~Snapshot();
+  Result<Record> get(Key) const;
+  Records records(std::string_view key_prefix = {}) const;
+
+ private:
+  friend struct detail::Handle;
+  Snapshot() = default;
+  detail::Handle* handle_ = nullptr;
+  std::uint64_t* pin_ = nullptr;
+  std::uint64_t time_ = 0;
+};
+
+class Store {
+ public:
+  Store(Store&&) noexcept;
+  Store& operator=(Store&&) noexcept;
+  ~Store();  // closes; Records still held stay good
+
+  // The newest version.  Wait-free, no copy.  Errors: not_found, damaged, forked.
+  Result<Record> get(Key) const;
+  // The previous version, if any, is superseded.  Errors: full, too_large, invalid, read_only, forked, evicted, damaged.
+  Result<Stamp> put(Key, Bytes, const Put& = {});
+  Result<void> erase(Key);  // `not_found` if it was not there
+
+  // Write `size` bytes straight into the file; `fill` gets them as std::span<std::byte>.  If it throws, nothing was put.
+  template <class F>
+    requires std::invocable<F, std::span<std::byte>>
+  Result<Stamp> put_with(Key key, std::size_t size, F&& fill, const Put& how = {}) {
+    auto d = draft(key, size, how);
+    if (!d) return d.error();
+    std::forward<F>(fill)(d->bytes());
+    return (*std::move(d)).publish();
+  }
+  Result<Draft> draft(Key, std::size_t size, const Put& = {});  // the same, when a callback does not fit
+
+  // Optimistic: done if the key's version is still `seen` (or `absent`), else `conflict`, and nothing was changed.
+  Result<Stamp> put_if(Key, Bytes, Stamp seen, const Put& = {});
+  Result<void> erase_if(Key, Stamp seen);
+  // Read, change, put_if, again on conflict.  change(const Record*) -> std::string; null when absent.
+  template <class F>
+    requires std::is_invocable_r_v<std::string, F, const Record*>
+  Result<Stamp> update(Key key, F&& change) {
+    for (;;) {
+      auto old = get(key);
+      if (!old && old.error().code != Code::not_found) return old.error();
+      auto done = put_if(key, change(old ? &*old : nullptr), old ? old->stamp() : absent);
+      if (done || done.error().code != Code::conflict) return done;
+    }
+  }
+
+  // One result per key, in their order; overlaps the cache misses.
+  std::vector<Result<Record>> get_many(std::span<const Key>) const;
+  // A scan of all records whose key is a string that begins with the prefix ("": all): the index has no order.
+  Records records(std::string_view key_prefix = {}) const;
+  Result<Snapshot> snapshot() const;  // waits for nobody
+
+ private:
+  friend struct detail::Handle;
+  friend detail::Handle* detail::handle_of(const Store& store) noexcept;
+  explicit Store(detail::Handle* h) noexcept : handle_(h) {}
+  detail::Handle* handle_ = nullptr;
+};
+
+}  // namespace durra

@@ -1,0 +1,218 @@
+// OPEN: the file, its superblock, the RECOVER lock, trust or rebuild, a seat.  PROTOCOL.md OPEN has the steps.
+#include <cstring>
+
+#include "format/decide.h"
+#include "store/close.h"
+#include "store/create.h"
+#include "store/handle.h"
+#include "store/reap.h"
+#include "store/rebuild.h"
+#include "store/seat.h"
+#include "store/step.h"
+
+namespace durra {
+namespace detail {
+namespace {
+
+std::optional<Error> refuse(const Options& o) noexcept {
+  if (const char* why = os::check_machine()) return Error{Code::unsupported, 0, 0, why};
+  if (o.durability != Durability::process)
+    return Error{Code::unsupported, 0, 0, "durability interval and power are not offered yet"};
+  return {};
+}
+
+Error error_of(const format::SuperblockCheck& c) noexcept {
+  const bool rotten = c.verdict == format::SuperblockVerdict::damaged;
+  return Error{rotten ? Code::damaged : Code::unsupported, 0, c.offset, c.why};
+}
+
+// Step 1: what the file says of itself, read through the descriptor, so that a truncated file is an answer.
+Result<format::Superblock> read_superblock(const os::File& file, bool writable) {
+  const auto info = os::info(file);
+  if (!info) return info.error();
+  if (info->size == 0) return Error{Code::unsupported, 0, 0, "not a durra store: the file is empty"};
+  format::Superblock super{};
+  const std::uint64_t there = std::min<std::uint64_t>(info->size, sizeof super);
+  if (auto done = os::read_at(file, 0, &super, there); !done) return done.error();
+  const auto check = format::check(super);
+  if (there < sizeof super && check.verdict != format::SuperblockVerdict::not_durra)
+    return Error{Code::damaged, 0, there, "the file is truncated inside its superblock"};
+  if (check.verdict != format::SuperblockVerdict::valid) return error_of(check);
+  if (writable && !check.writable) return Error{Code::unsupported, 0, 0, "a newer build must write this file: read-only here"};
+  if (info->size < super.regions_offset) return Error{Code::damaged, 0, info->size, "the file is truncated inside its head"};
+  return super;
+}
+
+Result<std::unique_ptr<Handle>> map_store(const std::string& path, os::File file, bool read_only) {
+  const auto system = os::file_system(file);
+  if (!system) return system.error();
+  if (!system->supported)
+    return Error{Code::unsupported, 0, 0, "this file system cannot share a mapping safely (ext4, xfs, btrfs, tmpfs and overlayfs can)"};
+  const auto super = read_superblock(file, !read_only);
+  if (!super) return super.error();
+  const auto access = read_only ? os::Access::read : os::Access::read_write;
+  auto probe = os::reopen(file, path, access);
+  if (!probe) return probe.error();
+  auto map = os::map(file, 0, format::file_size_max(*super), access);
+  if (!map) return map.error();
+  return std::make_unique<Handle>(path, std::move(file), *std::move(probe), *std::move(map), *super, read_only);
+}
+
+// Step 2.  Operations never wait for it; only opens do.
+Result<os::HeldByte> lock_recover(const Handle& h, std::chrono::milliseconds patience) {
+  const auto kind = h.read_only ? os::Lock::shared : os::Lock::exclusive;
+  const auto access = h.read_only ? os::Access::read : os::Access::read_write;
+  const std::uint64_t until = os::steady_ns() + static_cast<std::uint64_t>(patience.count()) * 1'000'000;
+  for (std::uint64_t pause = 50'000;; pause = std::min<std::uint64_t>(pause * 2, 10'000'000)) {
+    auto byte = os::HeldByte::take(h.file, h.path, format::kLockRecover, 0, access, kind);
+    if (!byte || *byte) return byte;
+    if (os::steady_ns() >= until) return Error{Code::busy, 0, 0, "another process is opening or rebuilding it"};
+    os::nap(std::chrono::nanoseconds(pause));
+  }
+}
+
+// Whether somebody wrote to the file after the last participant did: a copy restored in place (F9).
+bool touched(Handle& h) noexcept {
+  const auto info = os::info(h.file);
+  if (!info) return true;
+  std::uint64_t beat = 0;
+  for (std::uint32_t n = 0; n < h.space.super().seat_count; ++n)
+    beat = std::max(beat, shared::hint_load(h.space.seat(n).beat_ns));
+  return info->mtime_ns > beat + 2'000'000'000;
+}
+
+format::OpenEvidence evidence(Handle& h, const format::Identity& now, bool asked) noexcept {
+  auto& control = h.space.control();
+  const std::uint64_t seed = h.space.seed();
+  return {lived_in(h),
+          asked,
+          touched(h),
+          format::same_file(control.identity, now, seed),
+          shared::guarded_load(control.clean) == format::kClean,
+          format::same_boot(control.identity, now, seed)};
+}
+
+bool has_readers(const Handle& h) noexcept {
+  const auto held = os::is_held(h.probe, format::kLockEpoch, format::kLockEpoch >> 1);
+  return !held || *held != 0;
+}
+
+Opened opened_by(format::Trust t) noexcept {
+  switch (t) {
+    case format::Trust::warm: return Opened::warm;
+    case format::Trust::clean: return Opened::clean;
+    case format::Trust::same_boot: return Opened::same_boot;
+    default: return Opened::rebuilt;
+  }
+}
+
+// Steps 3 and 4, under the lock: an index that may be used, and the marks of who is responsible for it from now on.
+Result<void> make_trusted(Handle& h, format::Trust trust, const format::Identity& now) {
+  auto& control = h.space.control();
+  if (trust == format::Trust::rebuild) {
+    if (has_readers(h)) return Error{Code::busy, 0, 0, "a read-only opener is alive, and the index must be rebuilt"};
+    shared::guarded_store(control.clean, format::kDirty);
+    if (auto done = rebuild(h); !done) return done;
+  }
+  if (trust == format::Trust::warm) return {};
+  const bool marks = trust == format::Trust::rebuild || shared::guarded_load(control.clean) != format::kDirty ||
+                     !format::same_boot(control.identity, now, h.space.seed());
+  if (!marks) return {};
+  control.identity = now;
+  control.identity.check = format::identity_check(now, h.space.seed());
+  shared::guarded_store(control.clean, format::kDirty);
+  step("open.4");  // † DIRTY: the same boot, or a rebuild
+  return os::sync(h.file);
+}
+
+// The head is sparse; what is stored to in it must be backed before.
+Result<void> back_control(Handle& h) {
+  const std::uint64_t size = format::kSeatsOffset - format::kControlOffset;
+  if (auto done = os::allocate(h.file, format::kControlOffset, size); !done) return done;
+  return os::populate(h.map.base() + format::kControlOffset, size);
+}
+
+Result<void> join(Handle& h, const Options& o) {
+  if (auto done = back_control(h); !done) return done;
+  auto recover = lock_recover(h, o.patience);
+  if (!recover) return recover.error();
+  const auto now = os::identity(h.file);
+  if (!now) return now.error();
+  const auto trust = format::decide(evidence(h, *now, o.rebuild));
+  if (trust == format::Trust::refuse)
+    return Error{Code::busy, 0, 0, "a rebuild was asked for while others use the store"};
+  if (auto done = make_trusted(h, trust, *now); !done) return done;
+  h.opened = opened_by(trust);
+  reap_dead(h);  // step 5
+  if (auto seat = home_seat(h); !seat) return seat.error();  // step 6
+  recover->release();  // step 7
+  auto& named = h.space.control().named;
+  if (shared::guarded_load(named) != 0) return {};
+  if (auto done = os::sync_directory_of(h.path); !done) return done;  // the creator may have died before it did (F17)
+  shared::guarded_store(named, 1);
+  return {};
+}
+
+// A read-only opener changes nothing: an index that cannot be used as it is, is refused.
+Result<void> join_read_only(Handle& h, const Options& o) {
+  auto reader = os::HeldByte::take(h.file, h.path, format::kLockEpoch, 0, os::Access::read, os::Lock::shared);
+  if (!reader) return reader.error();
+  h.reader = *std::move(reader);
+  auto recover = lock_recover(h, o.patience);
+  if (!recover) return recover.error();
+  const auto now = os::identity(h.file);
+  if (!now) return now.error();
+  const auto trust = format::decide(evidence(h, *now, o.rebuild));
+  h.opened = opened_by(trust);
+  recover->release();
+  if (trust == format::Trust::rebuild || trust == format::Trust::refuse)
+    return Error{Code::read_only, 0, 0, "the index must be rebuilt first: open it once for writing"};
+  return {};
+}
+
+Result<os::File> open_or_create(const std::string& path, const Options& o, bool& created) {
+  const auto access = o.mode == Mode::read_only ? os::Access::read : os::Access::read_write;
+  for (;;) {
+    if (o.mode != Mode::create_new) {
+      auto file = os::open(path, access);
+      if (file || file.error().code != Code::not_found || o.mode != Mode::create) return file;
+    }
+    auto made = create(path, o);
+    if (made) {
+      created = true;
+      return os::open(path, access);
+    }
+    if (made.error().code != Code::busy) return made.error();
+    if (o.mode == Mode::create_new) return Error{Code::conflict, made.error().errno_value, 0, "the file exists already"};
+  }
+}
+
+Result<Store> open(const std::string& path, const Options& o) {
+  const std::uint64_t begun = os::steady_ns();
+  if (auto no = refuse(o)) return *no;
+  bool created = false;
+  auto file = open_or_create(path, o, created);
+  if (!file) return file.error();
+  auto handle = map_store(path, *std::move(file), o.mode == Mode::read_only);
+  if (!handle) return handle.error();
+  auto joined = o.mode == Mode::read_only ? join_read_only(**handle, o) : join(**handle, o);
+  if (!joined) return joined.error();
+  if (created) (*handle)->opened = Opened::created;
+  (*handle)->open_ns = os::steady_ns() - begun;
+  return Handle::make_store(handle->release());
+}
+
+}  // namespace
+}  // namespace detail
+
+Result<Store> open(std::string_view path, const Options& options) {
+  if (path.empty() || path.find('\0') != path.npos) return Error{Code::invalid, 0, 0, "not a path"};
+  return detail::open(std::string(path), options);
+}
+
+const char* name(Opened o) noexcept {
+  constexpr const char* kNames[] = {"created", "warm", "clean", "same_boot", "rebuilt"};
+  return kNames[static_cast<std::size_t>(o)];
+}
+
+}  // namespace durra

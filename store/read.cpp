@@ -1,0 +1,155 @@
+// GET and what a Record knows.  PROTOCOL.md GET: pin, index, bounds, key, stamp; nothing is copied.
+#include <algorithm>
+#include <cstring>
+
+#include "format/codec.h"
+#include "store/append.h"
+#include "store/snapshot.h"
+#include "store/stamp.h"
+
+namespace durra::detail {
+namespace {
+
+// A pin for `count` Records of this thread.
+Result<std::uint64_t*> pin_for(Handle& h, std::uint64_t count) {
+  if (h.read_only) {
+    shared::pin_join(h.reader_pin, count);
+    return &h.reader_pin;
+  }
+  auto seat = home_seat(h);
+  if (!seat) return seat.error();
+  shared::figure_add((*seat)->shared->gets, count);
+  std::uint64_t* cell = pin(h, **seat, count);
+  if (cell == nullptr) return too_many_pins();
+  return cell;
+}
+
+// The answer of a lookup.  `cell` holds one count for it, which an answer without a Record gives back.
+Result<Record> answer(Handle& h, const Lookup& at, std::uint64_t* cell) {
+  const auto fail = [&](Error e) -> Result<Record> {
+    Handle::release_pin(&h, cell);
+    return e;
+  };
+  if (at.found == Found::damaged) return fail(at.error());
+  if (at.found != Found::record || at.record.tombstone()) return fail(Error{Code::not_found});
+  if (at.record.shape.kind == format::RecordKind::block)
+    return fail(Error{Code::mismatch, 0, at.record.at, "the name belongs to a block"});
+  fill(h, at.record);  // so that "seen, then synced" holds for it
+  return h.make_record(at.record, cell);
+}
+
+Result<Record> get(Handle& h, const Key& key) {
+  if (auto no = h.refuse_read()) return *no;
+  if (auto no = refuse(key)) return *no;
+  auto cell = pin_for(h, 1);
+  if (!cell) return cell.error();
+  return answer(h, find(h, view(h, key)), *cell);
+}
+
+// In groups: index lines of all keys first, then record lines, then the answers, so that the misses of a group overlap.
+void get_group(Handle& h, std::span<const Key> keys, std::uint64_t* cell, std::vector<Result<Record>>& out) {
+  std::array<KeyView, 16> views;
+  for (std::size_t i = 0; i < keys.size(); ++i) prefetch_leaf(h, views[i] = view(h, keys[i]));
+  for (std::size_t i = 0; i < keys.size(); ++i) prefetch_record(h, views[i]);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (auto no = refuse(keys[i])) {
+      Handle::release_pin(&h, cell);
+      out.emplace_back(*no);
+    } else {
+      out.push_back(answer(h, find(h, views[i]), cell));
+    }
+  }
+}
+
+std::vector<Result<Record>> get_many(Handle& h, std::span<const Key> keys) {
+  std::vector<Result<Record>> out;
+  out.reserve(keys.size());
+  for (std::size_t i = 0; i < keys.size(); i += 16) {
+    const auto group = keys.subspan(i, std::min<std::size_t>(16, keys.size() - i));
+    auto no = h.refuse_read();
+    Result<std::uint64_t*> cell = no ? Result<std::uint64_t*>(*no) : pin_for(h, group.size());
+    if (cell)
+      get_group(h, group, *cell, out);
+    else
+      for (std::size_t k = 0; k < group.size(); ++k) out.emplace_back(cell.error());
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<Record> Handle::make_record(const RecordRef& r, std::uint64_t* cell) {
+  Record out;
+  out.header_ = r.bytes();
+  out.handle_ = this;
+  out.pin_ = cell;
+  const auto stored = r.payload();
+  out.payload_ = stored.data();
+  out.size_ = stored.size();
+  if (!r.shape.compressed) [[likely]] return out;
+  const std::size_t raw = format::raw_size(stored);
+  out.unpacked_ = std::make_unique_for_overwrite<std::byte[]>(raw);
+  if (raw == 0 || !format::decompress(stored, {out.unpacked_.get(), raw}))
+    return Error{Code::damaged, 0, r.at, "compressed payload is not LZ4"};
+  out.payload_ = out.unpacked_.get();
+  out.size_ = raw;
+  return out;
+}
+
+}  // namespace durra::detail
+
+namespace durra {
+namespace {
+
+const format::RecordHeader& header_at(const std::byte* p) noexcept {
+  return *reinterpret_cast<const format::RecordHeader*>(p);
+}
+
+}  // namespace
+
+Record::Record(Record&& o) noexcept
+    : payload_(o.payload_),
+      size_(o.size_),
+      header_(o.header_),
+      handle_(std::exchange(o.handle_, nullptr)),
+      pin_(o.pin_),
+      unpacked_(std::move(o.unpacked_)) {}
+
+Record& Record::operator=(Record&& o) noexcept {
+  if (this == &o) return *this;
+  this->~Record();
+  return *new (this) Record(std::move(o));
+}
+
+Record::~Record() {
+  if (handle_ != nullptr) detail::Handle::release_pin(handle_, pin_);
+}
+
+bool Record::is_text() const noexcept { return format::unpack_shape(header_at(header_).shape).key_size != 0; }
+
+std::string_view Record::key() const& noexcept {
+  const auto shape = format::unpack_shape(header_at(header_).shape);
+  return {reinterpret_cast<const char*>(header_ + format::kRecordHeaderSize), shape.key_size};
+}
+
+std::uint64_t Record::id() const noexcept {
+  return is_text() ? 0 : format::id_of(header_at(header_).tag, handle_->space.seed());
+}
+
+Stamp Record::stamp() const noexcept {
+  auto& h = *reinterpret_cast<format::RecordHeader*>(const_cast<std::byte*>(header_));
+  return static_cast<Stamp>(shared::stamp_load(h.stamp));
+}
+
+Result<void> Record::intact() const {
+  const auto at = static_cast<std::uint64_t>(header_ - handle_->space.base());
+  detail::RecordRef r;
+  if (const auto why = handle_->space.locate(at, r)) return Error{Code::damaged, 0, at, why};
+  if (!r.body_intact()) return Error{Code::damaged, 0, at, "record checksum mismatch"};
+  return {};
+}
+
+Result<Record> Store::get(Key key) const { return detail::get(*handle_, key); }
+std::vector<Result<Record>> Store::get_many(std::span<const Key> keys) const { return detail::get_many(*handle_, keys); }
+
+}  // namespace durra

@@ -1,0 +1,89 @@
+// REAP: whoever gets the byte of a seat knows that its owner is dead, and finishes what it left.  Idempotent: a death
+// anywhere leaves the same work for the next, and only the holder of the byte does it.
+#include "store/reap.h"
+
+#include "store/index.h"
+#include "store/region_table.h"
+#include "store/seat.h"
+#include "store/stamp.h"
+#include "store/step.h"
+
+namespace durra::detail {
+namespace {
+
+using format::RegionState;
+
+// Steps 4 and 5 for one region that the dead seat owns.
+void reap_region(Handle& h, std::uint64_t r, const format::RegionWord& w) noexcept {
+  if (w.state == RegionState::claimed) return release_claimed(h, r, w);
+  settle_region(h, r);
+  step("reap.4");
+  close_region(h, r, w);
+  step("reap.5");
+}
+
+void reap_regions(Handle& h, std::uint32_t seat) noexcept {
+  const std::uint64_t hint = std::min(shared::raised_load(h.space.control().region_hint), h.space.region_count());
+  for (std::uint64_t r = 0; r < hint; ++r) {
+    const auto w = format::unpack(shared::state_load(h.space.descriptor(r).state));
+    if (w.owner != seat) continue;
+    // An index region has no owner once it is OPEN.
+    const bool owned = w.state == RegionState::claimed || w.state == RegionState::compacting ||
+                       (w.state == RegionState::open && w.type != format::RegionType::index);
+    if (owned) reap_region(h, r, w);
+  }
+}
+
+// True when the seat was somebody's who is dead, and is FREE now.
+bool reap_seat(Handle& h, std::uint32_t n) noexcept {
+  format::Seat& seat = h.space.seat(n);
+  const auto held = os::is_held(h.probe, format::kLockSeats + n);
+  if (!held || *held != 0) return false;
+  const std::uint64_t page = h.space.super().seats_offset + n * sizeof(format::Seat);
+  const auto byte = os::HeldByte::take(h.file, h.path, format::kLockSeats + n, page, os::Access::read_write);
+  if (!byte || !*byte) return false;
+  const std::uint64_t word = shared::seat_load(seat.state);  // step 1: still not FREE?
+  if (format::seat_state(word) == format::SeatState::free) return false;
+  step("reap.1");
+  reap_regions(h, n);
+  for (auto& cell : seat.pins) shared::pin_clear(cell);  // step 6
+  step("reap.6");
+  shared::seat_store(seat.state, format::seat_word(format::seat_generation(word), format::SeatState::free));  // step 7
+  step("reap.7");
+  return true;  // step 8: `byte` goes
+}
+
+}  // namespace
+
+void settle_region(Handle& h, std::uint64_t r) noexcept {
+  format::Descriptor& d = h.space.descriptor(r);
+  const std::uint64_t base = h.space.region_offset(r);
+  const std::uint64_t tail = shared::tail_load(d.tail);
+  std::uint64_t at = shared::tail_load(d.settled);
+  while (at < tail) {
+    RecordRef record;
+    if (h.space.locate(base + at, record) != nullptr) break;  // damage: verify will say where
+    const Lookup head = find(h, {record.tag(), record.key()});
+    if (head.found == Found::record && head.record.at == record.at) fill(h, record);
+    at += record.size();
+  }
+  shared::tail_store(d.settled, tail);
+}
+
+std::uint32_t reap_dead(Handle& h) noexcept {
+  if (h.read_only) return 0;
+  std::uint32_t n = 0;
+  for (std::uint32_t s = 0; s < h.space.super().seat_count; ++s)
+    if (format::seat_state(shared::seat_load(h.space.seat(s).state)) != format::SeatState::free) n += reap_seat(h, s);
+  return n;
+}
+
+void reap_sometimes(Handle& h) noexcept {
+  const std::uint64_t now = os::coarse_now_ns();
+  const std::uint64_t last = shared::mark_load(h.last_reap_ns);
+  if (now - last < 100'000'000) return;
+  shared::mark_raise(h.last_reap_ns, now);
+  reap_dead(h);
+}
+
+}  // namespace durra::detail

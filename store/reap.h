@@ -1,0 +1,16 @@
+// Finishing and giving back what the dead left.
+#pragma once
+#include "store/handle.h"
+
+namespace durra::detail {
+
+// Reaps every seat whose owner is dead.  Idempotent, concurrent, can be finished by anyone.  Returns how many.
+std::uint32_t reap_dead(Handle&) noexcept;
+
+// The same, at most ten times a second per handle: for callers on a path that is taken often.
+void reap_sometimes(Handle&) noexcept;
+
+// Fills every record of the region in [settled, tail) that is the newest of its key; then settled = tail.
+void settle_region(Handle&, std::uint64_t region) noexcept;
+
+}  // namespace durra::detail

@@ -1,0 +1,266 @@
+// REBUILD: judge every region by the decision table, then put the newest version of every key into fresh leaves.
+#include "store/rebuild.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "format/decide.h"
+#include "format/walk.h"
+#include "store/index.h"
+#include "store/region_table.h"
+#include "store/seat.h"
+#include "store/stamp.h"
+#include "store/step.h"
+
+namespace durra::detail {
+namespace {
+
+using format::Action;
+using format::RegionState;
+using format::RegionType;
+using format::RegionWord;
+
+// What the first pass learns.
+struct Survey {
+  std::uint64_t regions = 0;     // that the file has room for, at least in part
+  std::uint64_t generation = 0;  // the greatest seen
+  std::uint64_t time = 0;        // the greatest t of a stamp
+};
+
+// A private copy: nobody else writes, but tools may read.
+format::Descriptor copy_of(format::Descriptor& d) noexcept {
+  format::Descriptor c{};
+  c.state = shared::state_load(d.state);
+  c.tail = shared::tail_load(d.tail);
+  c.synced = shared::hint_load(d.synced);
+  return c;
+}
+
+format::Walk walk_of(const Space& space, std::uint64_t r, std::uint64_t generation, std::uint64_t size) noexcept {
+  return {{space.base() + space.region_offset(r), size},
+          space.region_offset(r),
+          format::region_seed(space.seed(), r, generation),
+          size};
+}
+
+RecordRef ref_of(const Space& space, const format::WalkRecord& w, std::uint64_t seed) noexcept {
+  return {reinterpret_cast<format::RecordHeader*>(space.base() + w.at), w.at, seed, w.shape};
+}
+
+// Bytes from region r on that the file has, at most `wanted`.
+std::uint64_t backed(const Space& space, std::uint64_t r, std::uint64_t wanted) noexcept {
+  if (space.at(space.region_offset(r), wanted) != nullptr) return wanted;
+  std::uint64_t low = 0, high = wanted;  // the file ends inside: find where
+  while (high - low > 1) {
+    const std::uint64_t middle = low + (high - low) / 2;
+    (space.at(space.region_offset(r), middle) != nullptr ? low : high) = middle;
+  }
+  return low;
+}
+
+// How far the records of a life reach, with bodies checked; the greatest stamp time on the way.
+std::uint64_t parse(const Space& space, std::uint64_t r, std::uint64_t generation, std::uint64_t size, Survey& survey) {
+  auto walk = walk_of(space, r, generation, backed(space, r, size));
+  const std::uint64_t seed = format::region_seed(space.seed(), r, generation);
+  std::uint64_t end = format::kRegionData;
+  while (walk.next() && walk.intact()) {
+    end = walk.end();
+    survey.time = std::max(survey.time, format::stamp_time(stamp_if_certain(ref_of(space, walk.record(), seed))));
+  }
+  return end;
+}
+
+void set_state(Handle& h, std::uint64_t r, const RegionWord& w) noexcept {
+  shared::state_store(h.space.descriptor(r).state, format::pack(w));
+}
+
+void free_region(Handle& h, std::uint64_t r, std::uint64_t generation) noexcept {
+  const RegionWord now = format::unpack(shared::state_load(h.space.descriptor(r).state));
+  if (now == RegionWord{RegionState::free, RegionType::data, false, 0, generation}) return;
+  set_state(h, r, {RegionState::free, RegionType::data, false, 0, generation});
+}
+
+// Sealed, never continued: what lies behind a torn tail may be stamped (F17b).
+void keep_region(Handle& h, std::uint64_t r, const format::RegionHeader& header, std::uint64_t end) noexcept {
+  format::Descriptor& d = h.space.descriptor(r);
+  const std::uint64_t g = header.generation;
+  shared::tail_store(d.tail, end);
+  shared::tail_store(d.settled, end);
+  shared::hint_store(d.run, format::tagged(g, header.run));
+  shared::hint_store(d.synced, format::tagged(g, 0));
+  shared::dead_mark_store(d.may_hold_dead, g);
+  set_state(h, r, {RegionState::sealed, static_cast<RegionType>(header.type), header.run > 1, 0, g});
+}
+
+Error damage_at(const Handle& h, std::uint64_t r, std::uint64_t inside) noexcept {
+  return Error{Code::damaged, 0, h.space.region_offset(r) + inside,
+               "records that were synced are unreadable; durra recover makes a new file of what is left"};
+}
+
+// Judges region r and those it covers; returns how many.
+Result<std::uint64_t> judge(Handle& h, std::uint64_t r, Survey& survey) {
+  const Space& space = h.space;
+  const auto d = copy_of(space.descriptor(r));
+  format::RegionHeader header{};
+  const std::byte* p = space.at(space.region_offset(r), sizeof header);
+  if (p != nullptr) std::memcpy(&header, p, sizeof header);
+  const bool valid = p != nullptr && format::check(header, space.seed(), r, space.region_count()) == nullptr;
+  const auto evidence = format::evidence(d, valid ? &header : nullptr);
+  const Action action = format::decide(evidence);
+  const RegionWord word = format::unpack(d.state);
+  if (evidence.crc_ok) survey.generation = std::max(survey.generation, word.generation);
+  if (valid) survey.generation = std::max(survey.generation, header.generation);
+  if (action == Action::damage) return damage_at(h, r, 0);
+  const std::uint64_t generation = std::max(evidence.crc_ok ? word.generation : 0, valid ? header.generation : 0);
+  if (action == Action::free || action == Action::block) return free_region(h, r, generation), 1;
+
+  const std::uint64_t end = parse(space, r, header.generation, header.run * space.region_size(), survey);
+  const std::uint64_t synced = evidence.synced ? format::untag(d.synced, word.generation) * 8 : 0;
+  if (action == Action::parse_strict && end < synced) return damage_at(h, r, end);
+  if (header.run > 1 && end == format::kRegionData) return free_region(h, r, generation), 1;  // covers nothing
+  keep_region(h, r, header, end);
+  for (std::uint64_t i = 1; i < header.run; ++i) {
+    const RegionWord body = format::unpack(shared::state_load(space.descriptor(r + i).state));
+    survey.generation = std::max(survey.generation, body.generation);
+    set_state(h, r + i, {RegionState::body, RegionType::data, true, 0, body.generation});
+  }
+  return header.run;
+}
+
+std::uint64_t regions_of_file(const Handle& h, std::uint64_t file_size) noexcept {
+  const std::uint64_t begin = h.space.super().regions_offset;
+  const std::uint64_t size = h.space.region_size();
+  const std::uint64_t in_file = file_size <= begin ? 0 : (file_size - begin + size - 1) / size;
+  // The hint too: a file that lost its end has descriptors whose regions are gone, and must not look healthy.
+  return std::min(std::max(in_file, shared::raised_load(h.space.control().region_hint)), h.space.region_count());
+}
+
+Result<Survey> judge_all(Handle& h) {
+  const auto info = os::info(h.file);
+  if (!info) return info.error();
+  Survey survey;
+  survey.regions = regions_of_file(h, info->size);
+  if (survey.regions == 0) return survey;
+  if (auto done = back_descriptors(h, survey.regions - 1); !done) return done.error();
+  for (std::uint64_t r = 0; r < survey.regions;) {
+    auto judged = judge(h, r, survey);
+    if (!judged) return judged.error();
+    r += *judged;
+    step("rebuild.1");  // † next opener starts over
+  }
+  return survey;
+}
+
+// The seats of the dead, and the index they shared, are over.
+void forget_the_dead(Handle& h) noexcept {
+  auto& control = h.space.control();
+  for (std::uint32_t n = 0; n < h.space.super().seat_count; ++n) {
+    format::Seat& s = h.space.seat(n);
+    const std::uint64_t word = shared::seat_load(s.state);
+    if (format::seat_state(word) == format::SeatState::free) continue;
+    for (auto& cell : s.pins) shared::pin_clear(cell);
+    shared::seat_store(s.state, format::seat_word(format::seat_generation(word), format::SeatState::free));
+  }
+  for (std::uint32_t i = 0; i < h.space.super().root_words; ++i) shared::node_init(h.space.root(i), 0);
+  shared::hint_store(control.index_region, 0);
+  shared::hint_store(control.free_hint, 0);
+  shared::hint_store(control.partial_hint, 0);
+}
+
+// F41, H3: nothing of before can be met again: not a stamp, not a generation.
+void set_words(Handle& h, const Survey& survey) noexcept {
+  auto& control = h.space.control();
+  constexpr std::uint64_t kClockJump = 1ull << 32, kGenerationJump = 1ull << 20;
+  const std::uint64_t time = std::max(shared::clock_load(control), survey.time);
+  shared::guarded_store(control.clock, format::align_up(time + 1, kClockJump));
+  shared::guarded_store(control.epoch, shared::epoch_load(control) + 1);
+  shared::guarded_store(control.region_hint, survey.regions);
+  shared::guarded_store(control.gen_floor, format::align_up(survey.generation + 1, kGenerationJump));
+}
+
+// The newest version of its key wins; of equal ones any, for they are copies.
+Result<void> insert(Handle& h, LocalSeat& seat, const RecordRef& record, std::uint64_t stamp) {
+  for (;;) {
+    const Lookup at = find_for_change(h, {record.tag(), record.key()});
+    switch (at.found) {
+      case Found::damaged: return at.error();
+      case Found::crowded:
+      case Found::frozen:
+        if (auto grown = grow_leaf(h, seat, at); !grown) return grown;
+        continue;
+      case Found::record:
+        if (stamp_if_certain(at.record) >= stamp) return {};
+        break;
+      case Found::empty: break;
+    }
+    if (shared::index_swing(*at.slot, at.word, format::slot_word(format::slot_hash(record.tag()), record.at))) return {};
+  }
+}
+
+// Versions wait here until their index lines have come.
+class Inserter {
+ public:
+  Inserter(Handle& h, LocalSeat& seat) noexcept : h_(h), seat_(seat) {}
+  Result<void> add(const RecordRef& r, std::uint64_t stamp) {
+    prefetch_leaf(h_, {r.tag(), r.key()});
+    waiting_[count_++] = {r, stamp};
+    return count_ == waiting_.size() ? flush() : Result<void>{};
+  }
+  Result<void> flush() {
+    for (std::size_t i = 0; i < count_; ++i)
+      if (auto done = insert(h_, seat_, waiting_[i].record, waiting_[i].stamp); !done) return done;
+    count_ = 0;
+    return {};
+  }
+
+ private:
+  struct Version {
+    RecordRef record;
+    std::uint64_t stamp;
+  };
+  Handle& h_;
+  LocalSeat& seat_;
+  std::array<Version, 16> waiting_{};
+  std::size_t count_ = 0;
+};
+
+Result<void> index_region(Handle& h, Inserter& into, std::uint64_t r) {
+  format::Descriptor& d = h.space.descriptor(r);
+  const RegionWord w = format::unpack(shared::state_load(d.state));
+  if (w.state != RegionState::sealed || w.type != RegionType::data) return {};
+  const std::uint64_t seed = format::region_seed(h.space.seed(), r, w.generation);
+  auto walk = walk_of(h.space, r, w.generation, shared::tail_load(d.tail));
+  while (walk.next()) {
+    const RecordRef record = ref_of(h.space, walk.record(), seed);
+    const bool version = record.shape.kind == format::RecordKind::put || record.tombstone();
+    const std::uint64_t stamp = version ? stamp_if_certain(record) : 0;
+    if (stamp == 0) continue;
+    if (auto done = into.add(record, stamp); !done) return done;
+  }
+  return {};
+}
+
+Result<void> index_all(Handle& h, std::uint64_t regions) {
+  auto seat = ExclusiveSeat::take(h);
+  if (!seat) return seat.error();
+  Inserter into(h, **seat);
+  for (std::uint64_t r = 0; r < regions; ++r)
+    if (auto done = index_region(h, into, r); !done) return done;
+  return into.flush();
+}
+
+}  // namespace
+
+Result<void> rebuild(Handle& h) {
+  const auto survey = judge_all(h);
+  if (!survey) return survey.error();
+  forget_the_dead(h);
+  set_words(h, *survey);
+  step("rebuild.2");  // † next opener starts over
+  if (auto done = index_all(h, survey->regions); !done) return done;
+  step("rebuild.3");  // † next opener starts over
+  shared::hint_add(h.space.control().rebuilds, 1);
+  return os::sync(h.file);  // a panic without a power cut must not lose what was only in the drive (F17d)
+}
+
+}  // namespace durra::detail

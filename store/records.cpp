@@ -1,0 +1,148 @@
+// The scan: regions in file order, records in region order; a record is shown iff it is what the instant shows for its
+// key (PROTOCOL.md ITERATE).
+#include "store/seat.h"
+#include "store/snapshot.h"
+#include "store/stamp.h"
+
+namespace durra::detail {
+
+namespace {
+
+void note(RecordsState& s, std::uint64_t offset, format::Why why) noexcept {
+  if (!s.status) s.status = Error{Code::damaged, 0, offset, why};
+}
+
+// Goes to the next region that can hold records.
+bool next_region(RecordsState& s) noexcept {
+  const Space& space = s.handle->space;
+  while (s.region < s.regions) {
+    const std::uint64_t r = s.region++;
+    format::Descriptor& d = space.descriptor(r);
+    const auto w = format::unpack(shared::state_load(d.state));
+    using format::RegionState;
+    if (w.type != format::RegionType::data || w.state == RegionState::free || w.state == RegionState::claimed ||
+        w.state == RegionState::body)
+      continue;
+    const std::uint64_t size = space.run_length(r, w) * space.region_size();
+    const std::uint64_t tail = shared::tail_load(d.tail);
+    if (tail < format::kRegionData || tail > size) {
+      note(s, space.descriptor_offset(r), "tail is outside the region");
+      continue;
+    }
+    s.all_newest = shared::dead_mark_load(d.may_hold_dead) != w.generation;
+    s.at = space.region_offset(r) + format::kRegionData;
+    s.end = space.region_offset(r) + tail;
+    return true;
+  }
+  return false;
+}
+
+bool wanted(const RecordsState& s, const RecordRef& r) noexcept {
+  if (r.shape.kind != format::RecordKind::put) return false;
+  const auto key = r.key();
+  if (!s.own_keys && !key.empty() && key[0] == '\0') return false;
+  return s.prefix.empty() || key.starts_with(s.prefix);
+}
+
+// Whether the instant shows this very record for its key.
+bool shows(RecordsState& s, const RecordRef& r) noexcept {
+  const std::uint64_t stamp = stamp_if_certain(r);
+  if (stamp != 0 && format::stamp_time(stamp) > s.time) return false;
+  if (stamp != 0 && s.all_newest) return true;
+  const Lookup head = find(*s.handle, {r.tag(), r.key()});
+  if (head.found == Found::damaged) return note(s, head.offset, head.why), false;
+  if (head.found != Found::record) return false;
+  if (s.time == kNow) return head.record.at == r.at;
+  const AsOf then = as_of(*s.handle, head.record, s.time);
+  if (then.why != nullptr) return note(s, then.offset, then.why), false;
+  return then.record && then.record.at == r.at;
+}
+
+}  // namespace
+
+std::unique_ptr<RecordsState> scan(Handle& h, Instant instant, std::string_view prefix, bool own_keys) {
+  auto s = std::make_unique<RecordsState>(h);
+  s->pin = instant.pin;
+  s->time = instant.time;
+  s->prefix = prefix;
+  s->own_keys = own_keys;
+  s->regions = std::min(shared::raised_load(h.space.control().region_hint), h.space.region_count());
+  return s;
+}
+
+std::unique_ptr<RecordsState> failed_scan(Handle& h, Error e) {
+  auto s = std::make_unique<RecordsState>(h);
+  s->status = e;
+  return s;
+}
+
+const RecordRef* scan_next(RecordsState& s) {
+  if (auto no = s.handle->refuse_read()) {
+    s.status = no;
+    return nullptr;
+  }
+  for (;;) {
+    while (s.at == s.end)
+      if (!next_region(s)) return nullptr;
+    RecordRef r;
+    if (const auto why = s.handle->space.locate(s.at, r); why != nullptr || r.size() > s.end - s.at) {
+      note(s, s.at, why != nullptr ? why : "record reaches beyond the tail");
+      s.at = s.end;  // where the next record begins is not known
+      continue;
+    }
+    s.at += r.size();
+    if (!wanted(s, r) || !shows(s, r)) continue;
+    s.current = r;
+    return &s.current;
+  }
+}
+
+std::optional<Error> scan_status(const RecordsState& s) { return s.status; }
+
+}  // namespace durra::detail
+
+namespace durra {
+
+using detail::RecordsState;
+
+Records detail::Handle::make_records(std::unique_ptr<RecordsState> state) noexcept {
+  Records r;
+  r.state_ = std::move(state);
+  return r;
+}
+
+Records::Records(Records&&) noexcept = default;
+Records& Records::operator=(Records&&) noexcept = default;
+Records::~Records() = default;
+
+Records::Iterator Records::begin() {
+  Iterator i{this};
+  ++i;
+  return i;
+}
+
+Record& Records::Iterator::operator*() const { return *range->state_->shown; }
+
+Records::Iterator& Records::Iterator::operator++() {
+  RecordsState& s = *range->state_;
+  s.shown.reset();
+  while (const detail::RecordRef* r = detail::scan_next(s)) {
+    detail::pin_again(s.pin);
+    if (auto record = s.handle->make_record(*r, s.pin)) {
+      s.shown.emplace(*std::move(record));
+      break;
+    } else if (!s.status) {
+      s.status = record.error();
+    }
+  }
+  return *this;
+}
+
+bool Records::Iterator::operator==(std::default_sentinel_t) const { return !range->state_->shown; }
+
+Result<void> Records::status() const {
+  if (state_->status) return *state_->status;
+  return {};
+}
+
+}  // namespace durra

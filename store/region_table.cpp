@@ -1,0 +1,296 @@
+// Claiming and leaving regions.  Each step says what a death after it leaves (†), and who cleans up.
+#include "store/region_table.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "store/reap.h"
+#include "store/step.h"
+
+namespace durra::detail {
+namespace {
+
+using format::RegionState;
+using format::RegionType;
+using format::RegionWord;
+
+constexpr std::uint64_t kReserved = 2;  // regions that ordinary claims leave free (F26)
+
+RegionWord load(Handle& h, std::uint64_t r) noexcept {
+  return format::unpack(shared::state_load(h.space.descriptor(r).state));
+}
+bool change(Handle& h, std::uint64_t r, const RegionWord& from, const RegionWord& to) noexcept {
+  return shared::state_change(h.space.descriptor(r).state, format::pack(from), format::pack(to));
+}
+
+Error no_region(const Handle& h, std::uint64_t bytes) noexcept {
+  return Error{Code::full, 0, bytes, "max_size is reached", h.space.region_count() * h.space.region_size()};
+}
+
+// FREE regions of the file: below the hint by their state, above it all.
+std::uint64_t count_free(Handle& h) noexcept {
+  const std::uint64_t hint = std::min(shared::raised_load(h.space.control().region_hint), h.space.region_count());
+  std::uint64_t n = h.space.region_count() - hint;
+  for (std::uint64_t r = 0; r < hint; ++r) n += load(h, r).state == RegionState::free;
+  return n;
+}
+
+bool reserve_is_safe(Handle& h, std::uint64_t wanted, Reserve reserve) noexcept {
+  const std::uint64_t keep = wanted + (reserve == Reserve::keep ? kReserved : 0);
+  const std::uint64_t hint = std::min(shared::raised_load(h.space.control().region_hint), h.space.region_count());
+  return h.space.region_count() - hint >= keep || count_free(h) >= keep;
+}
+
+// Step 2: FREE → CLAIMED(me) under a generation never seen before.  Null when somebody else was first.
+std::optional<RegionWord> try_claim(Handle& h, LocalSeat& seat, std::uint64_t r, RegionType type, bool run) noexcept {
+  const RegionWord free = load(h, r);
+  if (free.state != RegionState::free) return {};
+  const std::uint64_t floor = shared::raised_load(h.space.control().gen_floor);
+  const RegionWord mine{RegionState::claimed, type, run, seat.number, std::max(free.generation + 1, floor)};
+  shared::raise(h.space.control().region_hint, r + 1);  // first, so that whoever looks for CLAIMED ones looks here
+  if (!change(h, r, free, mine)) return {};
+  step("claim.2");  // † reaper → FREE
+  return mine;
+}
+
+// Step 3 for `k` regions from r: written zeros, then present and writable pages.
+Result<void> fill_space(Handle& h, std::uint64_t r, std::uint64_t k) {
+  const std::uint64_t size = k * h.space.region_size();
+  if (auto done = os::write_zeros(h.file, h.space.region_offset(r), size); !done) return done;
+  step("claim.3");  // † reaper → FREE
+  return os::populate(h.map.base() + h.space.region_offset(r), size);
+}
+
+// Steps 4 and 5: everything that a walker needs, then OPEN.
+void open_region(Handle& h, std::uint64_t r, const RegionWord& claimed, std::uint64_t k, std::uint32_t owner) noexcept {
+  format::Descriptor& d = h.space.descriptor(r);
+  const auto header = format::make_region_header(h.space.seed(), r, claimed.generation, claimed.type, k,
+                                                 os::coarse_now_ns());
+  std::memcpy(h.map.base() + h.space.region_offset(r), &header, sizeof header);
+  shared::tail_store(d.tail, format::kRegionData);
+  shared::tail_store(d.settled, format::kRegionData);
+  shared::hint_store(d.synced, format::tagged(claimed.generation, 0));
+  shared::hint_store(d.stamp_max, 0);
+  shared::hint_store(d.dead, format::tagged(claimed.generation, 0));
+  step("claim.4");  // † reaper → FREE
+  RegionWord open = claimed;
+  open.state = RegionState::open;
+  open.owner = owner;
+  shared::state_store(d.state, format::pack(open));
+  step("claim.5");  // † reaper → PARTIAL or SEALED
+}
+
+struct Claimed {
+  std::uint64_t number;
+  RegionWord word;
+};
+
+// The first FREE region from the hint on that could be claimed, once round.
+Result<Claimed> claim_one(Handle& h, LocalSeat& seat, RegionType type) {
+  auto& hint = h.space.control().free_hint;
+  const std::uint64_t count = h.space.region_count();
+  const std::uint64_t start = shared::hint_load(hint) % count;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::uint64_t r = (start + i) % count;
+    if (auto backed = back_descriptors(h, r); !backed) return backed.error();
+    if (const auto mine = try_claim(h, seat, r, type, false)) {
+      shared::hint_store(hint, r + 1);
+      return Claimed{r, *mine};
+    }
+  }
+  return no_region(h, h.space.region_size());
+}
+
+Result<std::uint64_t> claim_fresh(Handle& h, LocalSeat& seat, RegionType type, Reserve reserve) {
+  if (!reserve_is_safe(h, 1, reserve)) {
+    reap_dead(h);
+    if (!reserve_is_safe(h, 1, reserve)) return no_region(h, h.space.region_size());
+  }
+  const auto claimed = claim_one(h, seat, type);
+  if (!claimed) return claimed.error();
+  const auto& [r, word] = *claimed;
+  if (auto filled = fill_space(h, r, 1); !filled) {
+    release_claimed(h, r, word);
+    return filled.error();
+  }
+  open_region(h, r, word, 1, type == RegionType::index ? 0 : seat.number);
+  shared::figure_add(seat.shared->claims, 1);
+  return r;
+}
+
+// Gives bodies back, last first.  Only the owner of a CLAIMED head, or its reaper, may: so at most one does at a time.
+// Bodies are taken ascending and released descending, so those of this head are exactly the unbroken row of BODY regions
+// behind it: a body of another run would have its own head in between.
+void release_bodies(Handle& h, std::uint64_t head, std::uint64_t k) noexcept {
+  std::uint64_t mine = 1;
+  while (mine < k && load(h, head + mine).state == RegionState::body) ++mine;
+  for (std::uint64_t i = mine; i-- > 1;) {
+    const RegionWord w = load(h, head + i);
+    change(h, head + i, w, {RegionState::free, RegionType::data, false, 0, w.generation});
+    step("run.release");  // † head still CLAIMED: the next reaper goes on
+  }
+}
+
+// RUN: k neighbouring regions for one record.
+Result<std::uint64_t> claim_run_at(Handle& h, LocalSeat& seat, std::uint64_t head, std::uint64_t k, bool& blocked) {
+  blocked = true;
+  if (auto backed = back_descriptors(h, head + k - 1); !backed) return backed.error();
+  const auto word = try_claim(h, seat, head, RegionType::data, true);
+  if (!word) return head;
+  // k is known before the first body is taken, tagged with this life: the reaper of a CLAIMED head reads it.
+  shared::hint_store(h.space.descriptor(head).run, format::tagged(word->generation, k));
+  step("run.1");  // † reaper releases k regions
+  shared::raise(h.space.control().region_hint, head + k);
+  const std::uint64_t floor = shared::raised_load(h.space.control().gen_floor);
+  for (std::uint64_t i = 1; i < k; ++i) {
+    const RegionWord free = load(h, head + i);
+    const RegionWord body{RegionState::body, RegionType::data, true, 0, std::max(free.generation + 1, floor)};
+    if (free.state != RegionState::free || !change(h, head + i, free, body)) {
+      release_claimed(h, head, *word);
+      return head;
+    }
+    step("run.2");  // † reaper releases k regions
+  }
+  if (auto filled = fill_space(h, head, k); !filled) {
+    release_claimed(h, head, *word);
+    return filled.error();
+  }
+  blocked = false;
+  open_region(h, head, *word, k, seat.number);
+  shared::figure_add(seat.shared->claims, k);
+  return head;
+}
+
+Result<std::uint64_t> claim_run(Handle& h, LocalSeat& seat, std::uint64_t k, Reserve reserve) {
+  if (!reserve_is_safe(h, k, reserve)) return no_region(h, k * h.space.region_size());
+  std::uint64_t head = 0;
+  while (head + k <= h.space.region_count()) {
+    const std::uint64_t hint = shared::raised_load(h.space.control().region_hint);
+    std::uint64_t free = 0;  // neighbours from head on that are FREE now; above the hint all are
+    while (free < k && (head + free >= hint || load(h, head + free).state == RegionState::free)) ++free;
+    if (free < k) {
+      head += free + 1;
+      continue;
+    }
+    bool blocked = false;
+    auto claimed = claim_run_at(h, seat, head, k, blocked);
+    if (!claimed || !blocked) return claimed;
+    ++head;
+  }
+  return no_region(h, k * h.space.region_size());
+}
+
+OpenRegion opened(Handle& h, std::uint64_t r, std::uint64_t capacity) noexcept {
+  const RegionWord w = load(h, r);
+  return {r, w.generation, format::region_seed(h.space.seed(), r, w.generation),
+          shared::tail_load(h.space.descriptor(r).tail), capacity};
+}
+
+// Step 1: a PARTIAL region with enough room goes on under its new owner, at the tail that was published (F24).
+bool adopt_partial(Handle& h, LocalSeat& seat, std::uint64_t room) noexcept {
+  auto& control = h.space.control();
+  if (shared::hint_load(control.partial_hint) == 0) return false;
+  const std::uint64_t hint = std::min(shared::raised_load(control.region_hint), h.space.region_count());
+  for (std::uint64_t r = 0; r < hint; ++r) {
+    const RegionWord w = load(h, r);
+    if (w.state != RegionState::partial || w.type != RegionType::data || w.run) continue;
+    if (h.space.region_size() - shared::tail_load(h.space.descriptor(r).tail) < room) continue;
+    RegionWord mine = w;
+    mine.state = RegionState::open;
+    mine.owner = seat.number;
+    if (!change(h, r, w, mine)) continue;
+    step("claim.1");  // † reaper → PARTIAL or SEALED
+    const auto left = shared::hint_load(control.partial_hint);
+    shared::hint_store(control.partial_hint, left == 0 ? 0 : left - 1);
+    seat.region = opened(h, r, h.space.region_size());
+    return true;
+  }
+  shared::hint_store(control.partial_hint, 0);  // none that anyone could use
+  return false;
+}
+
+}  // namespace
+
+// Descriptors lie in a sparse part of the head: before the first store to one, its disk blocks are made certain, so that
+// a full disk is an error here and not SIGBUS later.  64 KiB at a time, ascending, never undone.
+Result<void> back_descriptors(Handle& h, std::uint64_t r) {
+  if (r < shared::mark_load(h.descriptors_ready)) return {};
+  const std::uint64_t end = h.space.super().regions_offset;
+  const std::uint64_t offset = h.space.descriptor_offset(r) & ~(format::kSectionAlign - 1);
+  const std::uint64_t begin = h.space.descriptor_offset(shared::mark_load(h.descriptors_ready));
+  const std::uint64_t from = begin & ~(format::kSectionAlign - 1);
+  const std::uint64_t to = std::min(offset + format::kSectionAlign, end);
+  if (auto done = os::allocate(h.file, from, to - from); !done) return done;
+  if (auto done = os::populate(h.map.base() + from, to - from); !done) return done;
+  shared::mark_raise(h.descriptors_ready, (to - h.space.super().descriptors_offset) / sizeof(format::Descriptor));
+  return {};
+}
+
+void release_claimed(Handle& h, std::uint64_t r, const RegionWord& w) noexcept {
+  if (w.run) release_bodies(h, r, h.space.run_length(r, w));
+  change(h, r, w, {RegionState::free, RegionType::data, false, 0, w.generation});
+  auto& hint = h.space.control().free_hint;
+  if (shared::hint_load(hint) > r) shared::hint_store(hint, r);
+}
+
+void close_region(Handle& h, std::uint64_t r, const RegionWord& w) noexcept {
+  format::Descriptor& d = h.space.descriptor(r);
+  const std::uint64_t size = h.space.region_size();
+  const std::uint64_t tail = shared::tail_load(d.tail);
+  if (w.run && w.state == RegionState::open && tail == format::kRegionData) {  // nothing was ever published in it
+    RegionWord back = w;
+    back.state = RegionState::claimed;
+    if (change(h, r, w, back)) release_claimed(h, r, back);
+    return;
+  }
+  const bool partial = !w.run && w.state == RegionState::open && tail <= size && size - tail >= size / 8;
+  RegionWord left = w;
+  left.state = partial ? RegionState::partial : RegionState::sealed;
+  left.owner = 0;
+  shared::hint_store(d.sealed_ns, os::coarse_now_ns());
+  if (!change(h, r, w, left)) return;
+  if (partial) shared::hint_add(h.space.control().partial_hint, 1);
+}
+
+void leave_region(Handle& h, LocalSeat& seat) noexcept {
+  if (!seat.region) return;
+  close_region(h, seat.region->number, load(h, seat.region->number));
+  seat.region.reset();
+}
+
+Result<void> make_room(Handle& h, LocalSeat& seat, std::uint64_t room, Reserve reserve) {
+  if (seat.region && seat.region->capacity - seat.region->tail >= room) return {};
+  reap_sometimes(h);
+  const std::uint64_t size = h.space.region_size();
+  if (room > region_room(h)) {  // a run of its own; the region in use stays in use by others
+    leave_region(h, seat);
+    const std::uint64_t k = (room + format::kRegionData + size - 1) / size;
+    auto head = claim_run(h, seat, k, reserve);
+    if (!head) {
+      reap_dead(h);
+      head = claim_run(h, seat, k, reserve);
+    }
+    if (!head) return head.error();
+    seat.region = opened(h, *head, k * size);
+    return {};
+  }
+  leave_region(h, seat);
+  if (adopt_partial(h, seat, room)) return {};
+  auto fresh = claim_fresh(h, seat, RegionType::data, reserve);
+  if (!fresh) {  // the last chance: somebody's leftover
+    if (reap_dead(h) != 0) shared::hint_add(h.space.control().partial_hint, 1);
+    if (fresh.error().code == Code::full) {
+      shared::hint_add(h.space.control().partial_hint, 1);
+      if (adopt_partial(h, seat, room)) return {};
+    }
+    return fresh.error();
+  }
+  seat.region = opened(h, *fresh, size);
+  return {};
+}
+
+Result<std::uint64_t> claim_index_region(Handle& h, LocalSeat& seat) {
+  return claim_fresh(h, seat, RegionType::index, Reserve::use);
+}
+
+}  // namespace durra::detail

@@ -1,0 +1,39 @@
+// The regions: who owns which, claiming, growing, leaving.  PROTOCOL.md CLAIM / RUN.
+#pragma once
+#include "store/handle.h"
+
+namespace durra::detail {
+
+// Who may take the last two FREE regions: what must go on in a store that is full.
+enum class Reserve : std::uint8_t { keep, use };
+
+// Makes `seat.region` a region with at least `room` bytes free at its tail; what it had before is left to others.
+// `room` larger than a region: a run of its own.  Errors: full (with the numbers), too_large, io.
+// Precondition: the caller holds no pin (its own pin would hold the space that it waits for).
+Result<void> make_room(Handle&, LocalSeat& seat, std::uint64_t room, Reserve = Reserve::keep);
+
+// Leaves seat.region: PARTIAL when an eighth is free, else SEALED.
+void leave_region(Handle&, LocalSeat& seat) noexcept;
+
+// A fresh region for index nodes: OPEN, without an owner.
+Result<std::uint64_t> claim_index_region(Handle&, LocalSeat& seat);
+
+// A region that somebody dead claimed but never opened: FREE again, the whole run.  By whoever alone may (owner,
+// reaper).  Repeatable: a death in the middle leaves the head CLAIMED.
+void release_claimed(Handle&, std::uint64_t region, const format::RegionWord&) noexcept;
+
+// OPEN, COMPACTING → PARTIAL or SEALED.  By the owner, its reaper.
+void close_region(Handle&, std::uint64_t region, const format::RegionWord&) noexcept;
+
+// Makes the descriptors of regions [0, r] safe to store to on a full disk.
+Result<void> back_descriptors(Handle&, std::uint64_t r);
+
+// The seat's region is a run: made for one record.
+inline bool has_run(const Handle& h, const LocalSeat& s) noexcept {
+  return s.region && s.region->capacity > h.space.region_size();
+}
+
+// Bytes that a record may find in one region.
+inline std::uint64_t region_room(const Handle& h) noexcept { return h.space.region_size() - format::kRegionData; }
+
+}  // namespace durra::detail

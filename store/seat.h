@@ -1,0 +1,60 @@
+// Seats and pins: how a thread of this process becomes a participant, and how it keeps what it reads in place.
+#pragma once
+#include "store/handle.h"
+
+namespace durra::detail {
+
+// The seat this thread comes to first: shared with other threads only when the file has no more.  For pins.
+Result<LocalSeat*> home_seat(Handle&);
+
+// A seat for this thread alone, for as long as this object lives: what a put, erase or draft needs.
+class ExclusiveSeat {
+ public:
+  static Result<ExclusiveSeat> take(Handle&);
+  ExclusiveSeat(ExclusiveSeat&& o) noexcept : seat_(o.seat_) { o.seat_ = nullptr; }
+  ExclusiveSeat& operator=(ExclusiveSeat&&) = delete;
+  ~ExclusiveSeat() {
+    if (seat_ != nullptr) shared::release(seat_->busy);
+  }
+  LocalSeat& operator*() const noexcept { return *seat_; }
+  LocalSeat* operator->() const noexcept { return seat_; }
+
+ private:
+  explicit ExclusiveSeat(LocalSeat* s) noexcept : seat_(s) {}
+  LocalSeat* seat_;
+};
+
+// Pins `count` Records' worth in one cell of the seat (PROTOCOL.md PIN).  Waits for nobody.  Null when this seat's
+// threads already hold 120,000 Records: too_many_pins().
+std::uint64_t* pin(Handle&, LocalSeat&, std::uint64_t count = 1) noexcept;
+// One more on a cell that is already pinned by the caller: as old, hence as strong.
+inline void pin_again(std::uint64_t* cell, std::uint64_t count = 1) noexcept { shared::pin_join(*cell, count); }
+
+inline Error too_many_pins() noexcept {
+  return Error{Code::full, 0, format::kPinCells * format::kPinCountMax, "too many Records are held at the same time"};
+}
+
+// A pin for the length of one operation, or shorter.
+class OperationPin {
+ public:
+  OperationPin(Handle& h, LocalSeat& s) noexcept : handle_(h), cell_(pin(h, s)) {}
+  ~OperationPin() { drop(); }
+  OperationPin(const OperationPin&) = delete;
+  explicit operator bool() const noexcept { return cell_ != nullptr; }
+  void drop() noexcept {
+    if (cell_ != nullptr) Handle::release_pin(&handle_, cell_);
+    cell_ = nullptr;
+  }
+
+ private:
+  Handle& handle_;
+  std::uint64_t* cell_;
+};
+
+// Gives the seat back to the file: state FREE, byte released.  Its region was left before (leave_region).
+void leave_seat(LocalSeat&) noexcept;
+
+// The handle is going: threads that end later have nothing to give back to it.
+void forget_homes(std::uint64_t handle_id) noexcept;
+
+}  // namespace durra::detail

@@ -1,0 +1,151 @@
+// Every access to a word that several processes change goes through this file: the only memory orders of the project.
+// Each function names its partner and what breaks without it; PROTOCOL.md §2 is the same table with the scenarios.
+//
+// std::atomic_ref on words of the mapping: lock-free on every supported machine (asserted below).
+#pragma once
+#include <atomic>
+#include <cstdint>
+
+#include "format/head.h"
+#include "format/leaf.h"
+#include "format/record.h"
+#include "format/region.h"
+#include "format/seat.h"
+
+namespace durra::shared {
+
+using Word = std::uint64_t;
+using Ref = std::atomic_ref<Word>;
+static_assert(Ref::is_always_lock_free);
+
+// ---- S1 publication: the index word ------------------------------------------------------------------------------
+// Partner: each other, S5 (clock).  seq_cst on both sides: a writer changes the word, then reads the clock; a snapshot
+// moves the clock, then reads words.  Weaker, and a version that a snapshot had to see gets a stamp before it (F4).
+inline Word index_load(Word& w) noexcept { return Ref(w).load(std::memory_order_seq_cst); }
+// Release: the record behind `to` is complete for whoever reads the word.
+inline bool index_swing(Word& w, Word from, Word to) noexcept {
+  return Ref(w).compare_exchange_strong(from, to, std::memory_order_seq_cst);
+}
+
+// ---- S2 nodes of the index: parent words ----------------------------------------------------------------------------
+// Partner: each other.  Without release the words of a new node could be read as zeros: keys would vanish.  seq_cst as
+// the first read under a pin, so that a reclaimer that did not see the pin is seen by the reader.
+inline Word parent_load(Word& w) noexcept { return Ref(w).load(std::memory_order_seq_cst); }
+inline bool parent_swing(Word& w, Word from, Word to) noexcept {
+  return Ref(w).compare_exchange_strong(from, to, std::memory_order_acq_rel, std::memory_order_acquire);
+}
+// After it no index_swing on this word can succeed; the value before, with all that was published by it.
+inline Word freeze(Word& w) noexcept { return Ref(w).fetch_or(format::kFreeze, std::memory_order_seq_cst); }
+// Into a node that nobody can reach yet; made visible by parent_swing.
+inline void node_init(Word& w, Word value) noexcept { Ref(w).store(value, std::memory_order_relaxed); }
+
+// ---- S3 tail and settled --------------------------------------------------------------------------------------------
+// Partner: tail_load of walkers (verify, scan, reaper).  Without release a walker would read a header not yet written.
+inline void tail_store(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_order_release); }
+inline Word tail_load(Word& w) noexcept { return Ref(w).load(std::memory_order_acquire); }
+// Index regions have no owner: space is cut off by CAS.  The bytes are zeros already; parent_swing publishes.
+inline bool tail_cut(Word& w, Word from, Word to) noexcept {
+  return Ref(w).compare_exchange_strong(from, to, std::memory_order_relaxed);
+}
+
+// ---- S4 state of a region ---------------------------------------------------------------------------------------------
+// Partner: each other.  The next holder of a region sees what the last one wrote (tail before PARTIAL, F24).
+inline Word state_load(Word& w) noexcept { return Ref(w).load(std::memory_order_acquire); }
+inline bool state_change(Word& w, Word from, Word to) noexcept {
+  return Ref(w).compare_exchange_strong(from, to, std::memory_order_acq_rel, std::memory_order_acquire);
+}
+// By the one who alone holds the region (owner in CLAIMED, rebuild).
+inline void state_store(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_order_release); }
+
+// ---- S5 clock -----------------------------------------------------------------------------------------------------------
+// Partner: S1.
+inline Word clock_load(format::Control& c) noexcept { return Ref(c.clock).load(std::memory_order_seq_cst); }
+inline bool clock_tick(format::Control& c, Word from) noexcept {
+  return Ref(c.clock).compare_exchange_strong(from, from + 1, std::memory_order_seq_cst);
+}
+
+// ---- S6 stamp of a record -----------------------------------------------------------------------------------------------
+// The stamp is decided by the first CAS from 0; the word (its check) is stored after it with release, so that whoever
+// acquires a word with bit 63 reads the stamp that is certain.
+inline Word stamp_load(Word& w) noexcept { return Ref(w).load(std::memory_order_acquire); }
+inline void stamp_decide(Word& w, Word v) noexcept {
+  Word none = 0;
+  Ref(w).compare_exchange_strong(none, v, std::memory_order_acq_rel, std::memory_order_acquire);
+}
+inline Word check_load(Word& w) noexcept { return Ref(w).load(std::memory_order_acquire); }
+inline void check_store(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_order_release); }
+
+// ---- S7 words of a record that is not published yet, and prev -------------------------------------------------------------
+// Published by S1; relaxed because only their owner stores them before that.
+inline void draft_store(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_order_relaxed); }
+inline Word prev_load(Word& w) noexcept { return Ref(w).load(std::memory_order_relaxed); }
+
+// ---- S8 pins -------------------------------------------------------------------------------------------------------------
+// Enter: seq_cst read-modify-write before the first seq_cst load of an index or parent word; a reclaimer unlinks, moves
+// the epoch, then scans pins (all seq_cst): one of the two sees the other.  Leave: release, so that reads under the pin
+// come before it.
+inline Word pin_load(Word& w) noexcept { return Ref(w).load(std::memory_order_seq_cst); }
+inline bool pin_enter(Word& w, Word from, Word to) noexcept {
+  return Ref(w).compare_exchange_strong(from, to, std::memory_order_seq_cst);
+}
+inline Word pin_join(Word& w, Word count) noexcept { return Ref(w).fetch_add(count, std::memory_order_seq_cst); }
+inline Word pin_leave(Word& w, Word count) noexcept { return Ref(w).fetch_sub(count, std::memory_order_acq_rel); }
+inline Word pin_close(Word& w) noexcept { return Ref(w).fetch_or(format::kPinClosing, std::memory_order_acq_rel); }
+// By the new owner or the reaper of a seat, when no pin of it can exist.
+inline void pin_clear(Word& w) noexcept { Ref(w).store(0, std::memory_order_release); }
+inline Word epoch_load(format::Control& c) noexcept { return Ref(c.epoch).load(std::memory_order_acquire); }
+
+// ---- S9 seats -------------------------------------------------------------------------------------------------------------
+// Partner: each other.  FREE is stored after everything the dead held was given back (F33).
+inline Word seat_load(Word& w) noexcept { return Ref(w).load(std::memory_order_acquire); }
+inline void seat_store(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_order_release); }
+
+// ---- S10 may_hold_dead ------------------------------------------------------------------------------------------------------
+// Stored before the S1 swing that supersedes a record of the region; a scan moves the clock (S5), then loads it: a scan
+// that misses it knows that the superseding version is later than its instant.  seq_cst for that reason.
+inline Word dead_mark_load(Word& w) noexcept { return Ref(w).load(std::memory_order_seq_cst); }
+inline void dead_mark_store(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_order_seq_cst); }
+
+// ---- S11 hints and figures: relaxed, because a stale value costs time or a wrong figure on a screen, never a record ----------
+inline Word hint_load(Word& w) noexcept { return Ref(w).load(std::memory_order_relaxed); }
+inline void hint_store(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_order_relaxed); }
+inline void hint_add(Word& w, Word n) noexcept { Ref(w).fetch_add(n, std::memory_order_relaxed); }
+// A figure that only its seat's holder counts: no read-modify-write; threads that share a seat may lose a count.
+inline void figure_add(Word& w, Word n) noexcept {
+  Ref(w).store(Ref(w).load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+}
+
+// ---- S12 raised words: region_hint, gen_floor ----------------------------------------------------------------------------------
+// region_hint is raised before the region becomes OPEN, hence before anything in it is published: whoever sees a record
+// also sees its region counted.  Partner: raised_load of walkers.
+inline Word raised_load(Word& w) noexcept { return Ref(w).load(std::memory_order_acquire); }
+inline void raise(Word& w, Word v) noexcept {
+  Word now = Ref(w).load(std::memory_order_acquire);
+  while (now < v && !Ref(w).compare_exchange_weak(now, v, std::memory_order_acq_rel)) {
+  }
+}
+
+// ---- S13 words changed only under the RECOVER lock (clean flag, rebuild's own stores) --------------------------------------------
+// The lock orders them; atomic because tools read them without it.
+inline Word guarded_load(Word& w) noexcept { return Ref(w).load(std::memory_order_acquire); }
+inline void guarded_store(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_order_release); }
+
+// ---- Within one process --------------------------------------------------------------------------------------------------------
+// S14 a local seat is used by one thread at a time.
+inline bool try_acquire(std::atomic<bool>& busy) noexcept { return !busy.exchange(true, std::memory_order_acquire); }
+inline bool looks_idle(const std::atomic<bool>& busy) noexcept { return !busy.load(std::memory_order_relaxed); }
+inline void release(std::atomic<bool>& busy) noexcept { busy.store(false, std::memory_order_release); }
+// S15 references to a handle: the last one tears it down and must see what all others did.
+inline void refer(std::atomic<std::int64_t>& n) noexcept { n.fetch_add(1, std::memory_order_relaxed); }
+inline bool unrefer(std::atomic<std::int64_t>& n) noexcept { return n.fetch_sub(1, std::memory_order_acq_rel) == 1; }
+// S16 process-local watermarks: what they promise was done by a system call before the store.
+inline std::uint64_t mark_load(const std::atomic<std::uint64_t>& m) noexcept {
+  return m.load(std::memory_order_acquire);
+}
+inline void mark_raise(std::atomic<std::uint64_t>& m, std::uint64_t v) noexcept {
+  std::uint64_t now = m.load(std::memory_order_acquire);
+  while (now < v && !m.compare_exchange_weak(now, v, std::memory_order_acq_rel)) {
+  }
+}
+
+}  // namespace durra::shared

@@ -1,0 +1,104 @@
+// Reading as of an instant.
+#include "store/snapshot.h"
+
+#include "store/append.h"
+#include "store/seat.h"
+#include "store/stamp.h"
+
+namespace durra::detail {
+
+Result<Instant> take_instant(Handle& h) {
+  if (auto no = h.refuse_read()) return *no;
+  if (h.read_only) {  // may not move the clock: sees every key's newest version, not one instant
+    shared::pin_join(h.reader_pin, 1);
+    return Instant{&h.reader_pin, kNow};
+  }
+  auto seat = home_seat(h);
+  if (!seat) return seat.error();
+  std::uint64_t* cell = pin(h, **seat);
+  if (cell == nullptr) return too_many_pins();
+  auto& control = h.space.control();
+  const std::uint64_t time = shared::clock_load(control);
+  shared::clock_tick(control, time);  // one try: lost means that somebody else moved it on
+  return Instant{cell, time};
+}
+
+AsOf as_of(const Handle& h, const RecordRef& head, std::uint64_t time) noexcept {
+  RecordRef r = head;
+  std::uint64_t stamp = fill(h, r);
+  while (format::stamp_time(stamp) > time) {
+    const std::uint64_t prev = shared::prev_load(r.header->prev);
+    if (prev == 0) return {};
+    RecordRef older;
+    if (const auto why = h.space.locate(prev, older)) return {{}, why, prev};
+    const std::uint64_t older_stamp = stamp_if_certain(older);
+    // Strictly falling, so that a hostile file cannot make a circle (F42).
+    if (older.tag() != r.tag() || older_stamp == 0 || older_stamp >= stamp) return {{}, "chain of versions is broken", prev};
+    r = older;
+    stamp = older_stamp;
+  }
+  return {r};
+}
+
+}  // namespace durra::detail
+
+namespace durra {
+
+Snapshot detail::Handle::make_snapshot(std::uint64_t* pin, std::uint64_t time) noexcept {
+  Snapshot s;
+  refer();
+  s.handle_ = this;
+  s.pin_ = pin;
+  s.time_ = time;
+  return s;
+}
+
+Snapshot::Snapshot(Snapshot&& o) noexcept : handle_(std::exchange(o.handle_, nullptr)), pin_(o.pin_), time_(o.time_) {}
+
+Snapshot& Snapshot::operator=(Snapshot&& o) noexcept {
+  std::swap(handle_, o.handle_);
+  std::swap(pin_, o.pin_);
+  std::swap(time_, o.time_);
+  return *this;
+}
+
+Snapshot::~Snapshot() {
+  if (handle_ == nullptr) return;
+  detail::Handle::release_pin(handle_, pin_);
+  detail::Handle::unrefer(handle_);
+}
+
+Result<Record> Snapshot::get(Key key) const {
+  if (auto no = handle_->refuse_read()) return *no;
+  if (auto no = detail::refuse(key)) return *no;
+  const auto at = detail::find(*handle_, detail::view(*handle_, key));
+  if (at.found == detail::Found::damaged) return at.error();
+  if (at.found != detail::Found::record) return Error{Code::not_found};
+  const auto then = detail::as_of(*handle_, at.record, time_);
+  if (then.why != nullptr) return Error{Code::damaged, 0, then.offset, then.why};
+  if (!then.record || then.record.tombstone()) return Error{Code::not_found};
+  if (then.record.shape.kind == format::RecordKind::block)
+    return Error{Code::mismatch, 0, then.record.at, "the name belongs to a block"};
+  detail::pin_again(pin_);
+  return handle_->make_record(then.record, pin_);
+}
+
+Records Snapshot::records(std::string_view key_prefix) const {
+  detail::pin_again(pin_);
+  return handle_->make_records(detail::scan(*handle_, {pin_, time_}, key_prefix));
+}
+
+Result<Snapshot> Store::snapshot() const {
+  if (handle_->read_only) return Error{Code::read_only, 0, 0, "a read-only handle cannot take a snapshot"};
+  auto instant = detail::take_instant(*handle_);
+  if (!instant) return instant.error();
+  return handle_->make_snapshot(instant->pin, instant->time);
+}
+
+Records Store::records(std::string_view key_prefix) const {
+  auto instant = detail::take_instant(*handle_);
+  return handle_->make_records(instant ? detail::scan(*handle_, *instant, key_prefix)
+                                       : detail::failed_scan(*handle_, instant.error()));
+}
+
+}  // namespace durra

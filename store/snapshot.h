@@ -1,0 +1,56 @@
+// The store at one instant: pin, take the time, tick, read the newest version not after it.  Waits for nobody
+// (PROTOCOL.md SNAPSHOT).
+#pragma once
+#include "store/index.h"
+
+namespace durra::detail {
+
+inline constexpr std::uint64_t kNow = ~0ull;  // the "time" of a reader that takes every key's newest version
+
+// Pins, reads the clock and moves it on: versions published later are later than the time returned.
+struct Instant {
+  std::uint64_t* pin;
+  std::uint64_t time;
+};
+Result<Instant> take_instant(Handle&);
+
+// What stands for `head`'s key at `time`: a record (maybe a tombstone), none (the key came later), or damage.
+struct AsOf {
+  RecordRef record;
+  format::Why why = nullptr;
+  std::uint64_t offset = 0;
+};
+AsOf as_of(const Handle&, const RecordRef& head, std::uint64_t time) noexcept;
+
+struct RecordsState {
+  Handle* handle;
+  std::uint64_t* pin = nullptr;
+  std::uint64_t time = 0;
+  std::string prefix;
+  bool own_keys = false;
+  std::optional<Error> status;
+
+  std::uint64_t region = 0, regions = 0;  // the next region, and where they end
+  std::uint64_t at = 0, end = 0;          // file offsets within the current region
+  bool all_newest = false;                // nothing in the current region was superseded before the instant
+  RecordRef current;
+  std::optional<Record> shown;
+
+  explicit RecordsState(Handle& h) noexcept : handle(&h) { h.refer(); }
+  RecordsState(const RecordsState&) = delete;
+  ~RecordsState() {
+    shown.reset();
+    if (pin != nullptr) Handle::release_pin(handle, pin);
+    Handle::unrefer(handle);
+  }
+};
+
+// A walk over everything an instant shows.  Owns `instant.pin` and a reference to the handle.
+std::unique_ptr<RecordsState> scan(Handle&, Instant instant, std::string_view prefix, bool own_keys = false);
+// A scan that shows nothing but its error.
+std::unique_ptr<RecordsState> failed_scan(Handle&, Error);
+// The next record, or null at the end.  Errors are kept in the state's status and the scan goes on behind them.
+const RecordRef* scan_next(RecordsState&);
+std::optional<Error> scan_status(const RecordsState&);
+
+}  // namespace durra::detail

@@ -1,0 +1,53 @@
+// Giving stamps.
+#include "store/stamp.h"
+
+#include <algorithm>
+
+#include "store/step.h"
+
+namespace durra::detail {
+
+std::uint64_t stamp_if_certain(const RecordRef& r) noexcept {
+  const std::uint64_t word = shared::check_load(r.header->word);
+  if ((word & format::kStamped) == 0) return 0;
+  const std::uint64_t stamp = shared::stamp_load(r.header->stamp);
+  return word == format::stamp_check(stamp, r.region_seed, r.at) ? stamp : 0;
+}
+
+std::uint64_t fill(const Handle& h, const RecordRef& r) noexcept {
+  auto& control = h.space.control();
+  for (int again = 0;; ++again) {
+    const std::uint64_t word = shared::check_load(r.header->word);
+    if ((word & format::kStamped) != 0) return shared::stamp_load(r.header->stamp);
+    if (h.read_only) {
+      if (again == 64) return 0;
+      continue;
+    }
+    // The clock is read after the index word was seen (F4), and the stamp is above the floor: what the record replaced,
+    // and what its writer was given before.
+    const std::uint64_t now = shared::clock_load(control);
+    const std::uint64_t stamp = std::max(word + 1, now << 16);
+    if (format::stamp_time(stamp) > now) {  // 65,535 stamps in one tick: move on
+      shared::clock_tick(control, now);
+      continue;
+    }
+    shared::stamp_decide(r.header->stamp, stamp);
+    step("fill.1");  // † stamped without its check: the next who meets it ends here too
+    const std::uint64_t certain = shared::stamp_load(r.header->stamp);  // the winner's, perhaps
+    shared::check_store(r.header->word, format::stamp_check(certain, r.region_seed, r.at));
+    return certain;
+  }
+}
+
+std::uint64_t version(const Handle& h, const RecordRef& r) noexcept { return r.tombstone() ? 0 : fill(h, r); }
+
+void advance_clock(const Handle& h, std::uint64_t time) noexcept {
+  for (;;) {
+    const std::uint64_t now = shared::clock_load(h.space.control());
+    if (now > time) return;
+    // Only by rebuild, backup and recover, on a store of their own: a jump, not a tick.
+    shared::raise(h.space.control().clock, time + 1);
+  }
+}
+
+}  // namespace durra::detail

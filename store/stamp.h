@@ -1,0 +1,21 @@
+// Stamps: versions of records, given after publication by whoever meets a record without one (PROTOCOL.md, `fill`).
+// The idea of timestamping after the CAS is from vCAS (Wei et al., PPoPP'21).
+#pragma once
+#include "store/handle.h"
+
+namespace durra::detail {
+
+// The certain stamp of a record that was published (found through the index); gives it one if it has none.  On a
+// read-only handle an unstamped record is read again 64 times, then answers 0: not yet certain to survive.
+std::uint64_t fill(const Handle&, const RecordRef&) noexcept;
+
+// The stamp if the record is certain to be a version, else 0.  Changes nothing.
+std::uint64_t stamp_if_certain(const RecordRef&) noexcept;
+
+// What put_if compares with: 0 for a tombstone.
+std::uint64_t version(const Handle&, const RecordRef&) noexcept;
+
+// Moves the clock past `time` (a stamp's t).
+void advance_clock(const Handle&, std::uint64_t time) noexcept;
+
+}  // namespace durra::detail
