@@ -32,6 +32,17 @@ constexpr std::uint64_t unmix64(std::uint64_t x) noexcept {
 // XXH3-64 of `bytes` with `seed`.
 std::uint64_t hash64(const void* bytes, std::size_t size, std::uint64_t seed) noexcept;
 
+// The same over bytes that come in pieces.
+class Hash64 {
+ public:
+  explicit Hash64(std::uint64_t seed) noexcept;
+  void update(const void* bytes, std::size_t size) noexcept;
+  std::uint64_t digest() const noexcept;
+
+ private:
+  alignas(64) std::byte state_[576];
+};
+
 // XXH3-64 of the 16 bytes of the store's uuid: the seed that all others are made from.
 std::uint64_t store_seed(std::span<const std::uint8_t, 16> uuid) noexcept;
 

@@ -36,7 +36,7 @@ std::size_t raw_size(std::span<const std::byte> in) noexcept {
   std::size_t raw = 0;
   for (std::size_t i = 0; i < kCodecPrefix; ++i) raw |= std::to_integer<std::size_t>(in[i]) << (8 * i);
   const std::size_t block = in.size() - kCodecPrefix;
-  return block <= INT_MAX && raw <= kCodecRawMax && raw / kCodecExpansionMax <= block ? raw : 0;
+  return block <= INT_MAX && raw <= kCodecRawMax && raw <= kCodecExpansionMax * block ? raw : 0;
 }
 
 bool decompress(std::span<const std::byte> in, std::span<std::byte> out) noexcept {

@@ -59,12 +59,12 @@ enum class Trust : std::uint8_t {
   refuse,     // a rebuild was asked for while somebody lives: `busy`
 };
 struct OpenEvidence {
-  bool lived_in;   // a seat is LIVE and its byte is held by another
-  bool asked;      // Options::rebuild
-  bool touched;    // the file changed after its participants' last beat: restored in place?
-  bool same_file;  // same_file(stored, now)
-  bool clean;      // Control::clean is kClean
-  bool same_boot;  // same_boot(stored, now)
+  bool lived_in = false;   // a seat is LIVE and its byte is held by another
+  bool asked = false;      // Options::rebuild
+  bool touched = false;    // the file changed after its participants' last beat: restored in place?
+  bool same_file = false;  // same_file(stored, now)
+  bool clean = false;      // Control::clean is kClean
+  bool same_boot = false;  // same_boot(stored, now)
 };
 struct TrustRow {
   Ask lived_in, asked, touched, same_file, clean, same_boot;

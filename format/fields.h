@@ -54,6 +54,7 @@ inline constexpr Field kFields[] = {
     DURRA_FIELD(Control, futex),
     DURRA_FIELD(Control, clean),
     DURRA_FIELD(Control, rebuilds),
+    DURRA_FIELD(Control, named),
     DURRA_FIELD(Control, identity),
 
     DURRA_FIELD(Identity, boot_id),
