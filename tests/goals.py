@@ -15,13 +15,13 @@ def last_line(log):
 
 
 def figure(line, name):
-    """The number beside the name, or None: "lost 0", "lost=0", '"lost":0', "0 lost", "put 3.1 M/s"."""
+    """The number beside the name, or None: "lost 0", "lost=0", '"lost":0', "0 lost", "put 3.1 M/s", "damage none"."""
     named = re.escape(name)
     found = (re.search(rf'\b{named}"?\s*[:=]\s*{NUMBER}(?:\s?([kMG])(?:/s)?\b)?', line)
              or re.search(rf"\b{NUMBER}\s+{named}\b", line)
              or re.search(rf"\b{named}\s+{NUMBER}(?:\s?([kMG])(?:/s)?\b)?", line))
     if not found:
-        return None
+        return 0.0 if re.search(rf"\b{named} none\b", line) else None
     unit = found.group(2) if found.re.groups > 1 else None
     return float(found.group(1).replace(",", "")) * UNITS.get(unit, 1)
 

@@ -79,9 +79,10 @@ if [ $quick = 0 ]; then
   stage build-threads build_threads && stage threads test_threads
 fi
 
-seconds=20 && [ $quick = 0 ] || seconds=5
+seconds=20 runs=3
+[ $quick = 0 ] || seconds=5 runs=1
 goal torture build/durra torture --processes 4 --seconds $seconds
-goal bench build/durra bench
+goal bench build/durra bench --runs $runs
 [ $quick = 1 ] || goal demo bash tools/demo.sh
 
 # The table, then the line that everybody waits for.
