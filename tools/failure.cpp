@@ -37,6 +37,18 @@ std::string errno_text(const Error& e) {
   return e.errno_value == 0 ? "" : std::string(": ") + std::strerror(e.errno_value);
 }
 
+std::string full_text(const Error& e) {
+  if (e.errno_value == EDQUOT) return "disk quota reached";
+  if (e.errno_value == EFBIG) return "file size limit reached (ulimit -f)";
+  return e.errno_value != 0 ? "disk full" : or_else(e.what, "full");
+}
+
+// Only the system speaks of bytes; `detail` of the library's own limits is seats or slots.
+std::string room_text(const Error& e) {
+  if (e.errno_value == 0 || e.detail == 0) return "";
+  return " (needs " + size_text(e.detail) + ", " + size_text(e.available) + " free)";
+}
+
 std::string words(const std::string& path, const Error& e) {
   const std::string shown = escape(path);
   switch (e.code) {
@@ -45,8 +57,7 @@ std::string words(const std::string& path, const Error& e) {
     case Code::conflict:
       return "another version is there, nothing was changed";
     case Code::full:
-      return or_else(e.what, "disk full") + ", nothing was changed" +
-             (e.detail == 0 ? "" : " (needs " + size_text(e.detail) + ", " + size_text(e.available) + " free)");
+      return full_text(e) + ", nothing was changed" + room_text(e);
     case Code::busy:
       if (e.errno_value == EEXIST) return "exists already, nothing was changed";
       return e.message() + "; nothing was changed; see: durra who " + shown;

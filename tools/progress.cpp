@@ -23,10 +23,12 @@ std::string rate_text(double bytes_per_second) {
 }  // namespace
 
 std::string progress_line(std::string_view verb, std::uint64_t done, std::uint64_t total, double seconds) {
-  const double part = total == 0 ? 0 : std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
+  const auto rate = rate_text(static_cast<double>(done) / seconds);
+  if (total == 0) return fmt::format("{}  {}", verb, rate);
+  const double part = std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
   const auto cells = static_cast<std::size_t>(part * 16);
   std::string line = fmt::format("{}  {:.0f} %  [{}{}]  {}", verb, part * 100, std::string(cells, '#'),
-                                 std::string(16 - cells, '.'), rate_text(static_cast<double>(done) / seconds));
+                                 std::string(16 - cells, '.'), rate);
   if (part > 0) line += fmt::format("  {:.0f} s left", seconds / part - seconds);
   return line;
 }

@@ -9,7 +9,7 @@
 
 namespace durra::tools {
 
-// "verify  42 %  [#######.........]  3.1 GB/s  8 s left"; `done` and `total` in bytes.
+// "verify  42 %  [#######.........]  3.1 GB/s  8 s left"; in bytes; `total` 0: not known.
 std::string progress_line(std::string_view verb, std::uint64_t done, std::uint64_t total, double seconds);
 
 class ProgressLine {
