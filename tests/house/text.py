@@ -20,7 +20,7 @@ for path in files():
     content = lines(path)
     if path.suffix in CODE:
         first = content[1] if content and content[0].startswith("#!") else content[0] if content else ""
-        if not first.startswith(("//", "# ", "/*")):
+        if not first.startswith(("//", "# ", "/*", '"""')):
             finding(path, 1, "the first line says what the file is responsible for")
     for number, line in enumerate(content, 1):
         if path.suffix in CODE and len(line) > 120 and "http" not in line:

@@ -102,7 +102,8 @@ class Record {
   bool is_text() const noexcept;      // the key is a string
   std::uint64_t id() const noexcept;  // of an integer key; 0 for strings
   Stamp stamp() const noexcept;
-  Result<void> intact() const;        // checks the payload: `damaged` if it is not what was put.  A get checks the header only
+  // Checks the payload: `damaged` if it is not what was put.  A get checks the header only.
+  Result<void> intact() const;
 
  private:
   friend struct detail::Handle;
