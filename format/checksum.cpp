@@ -26,6 +26,18 @@ std::uint64_t hash64(const void* bytes, std::size_t size, std::uint64_t seed) no
   return XXH3_64bits_withSeed(bytes, size, seed);
 }
 
+static_assert(sizeof(XXH3_state_t) <= 576 && alignof(XXH3_state_t) <= 64);
+
+Hash64::Hash64(std::uint64_t seed) noexcept {
+  XXH3_64bits_reset_withSeed(reinterpret_cast<XXH3_state_t*>(state_), seed);
+}
+void Hash64::update(const void* bytes, std::size_t size) noexcept {
+  XXH3_64bits_update(reinterpret_cast<XXH3_state_t*>(state_), bytes, size);
+}
+std::uint64_t Hash64::digest() const noexcept {
+  return XXH3_64bits_digest(reinterpret_cast<const XXH3_state_t*>(state_));
+}
+
 std::uint64_t store_seed(std::span<const std::uint8_t, 16> uuid) noexcept {
   return hash64(uuid.data(), uuid.size(), 0);
 }

@@ -53,7 +53,9 @@ constexpr std::uint64_t region_seed(std::uint64_t store_seed, std::uint64_t regi
 
 // H of a key: what the index orders by and the record keeps as its tag.  For integers it can be undone.
 constexpr std::uint64_t tag_of(std::uint64_t id, std::uint64_t store_seed) noexcept { return mix64(id ^ store_seed); }
-constexpr std::uint64_t id_of(std::uint64_t tag, std::uint64_t store_seed) noexcept { return unmix64(tag) ^ store_seed; }
+constexpr std::uint64_t id_of(std::uint64_t tag, std::uint64_t store_seed) noexcept {
+  return unmix64(tag) ^ store_seed;
+}
 std::uint64_t tag_of(std::string_view text, std::uint64_t store_seed) noexcept;
 
 // CRC-8 (polynomial 0x07, start 0) of the low 56 bits of `word`: 0 for 0.

@@ -1,4 +1,5 @@
-// Making and judging a superblock.  What a hostile one says is compared with what its sizes imply, never added up first.
+// Making and judging a superblock.  What a hostile one says is compared with what its sizes imply, never added up
+// first.
 #include "format/head.h"
 
 #include <algorithm>

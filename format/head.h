@@ -57,7 +57,8 @@ struct Geometry {
 Why check(const Geometry&) noexcept;
 
 // A complete superblock for a fresh file.  Precondition: check(geometry) is null.
-Superblock make_superblock(const Geometry&, const std::array<std::uint8_t, 16>& uuid, std::uint64_t created_ns) noexcept;
+Superblock make_superblock(const Geometry&, const std::array<std::uint8_t, 16>& uuid,
+                           std::uint64_t created_ns) noexcept;
 
 // How a file's first bytes are judged, in this order.
 enum class SuperblockVerdict { valid, not_durra, other_version, other_byte_order, unknown_feature, damaged };
@@ -97,21 +98,21 @@ static_assert(offsetof(Identity, handle) == 56 && offsetof(Identity, check) == 1
 // store/shared.h only.
 struct Control {
   // Regions [0, region_hint) may be in use; never too low for a region that holds something published.
-  alignas(64) std::uint64_t region_hint;         //    0
-  alignas(64) std::uint64_t epoch;               //   64  starts at 1
-  alignas(64) std::uint64_t clock;               //  128  C, starts at 1
-  alignas(64) std::uint64_t free_hint;           //  192  no region below is FREE, or somebody will lower it
-  std::uint64_t partial_hint;                    //  200  about how many regions are PARTIAL; a hint
-  std::uint64_t index_region;                    //  208  number + 1 of the region that index nodes are cut from; a hint
-  alignas(64) std::uint64_t gen_floor;           //  256  a region's life starts at a generation not below
-  alignas(64) std::uint64_t sync_request;        //  320
-  alignas(64) std::uint64_t sync_done;           //  384
-  alignas(64) std::uint64_t sync_error;          //  448  {request:48 | errno:16}; 0 = none
+  alignas(64) std::uint64_t region_hint;   //    0
+  alignas(64) std::uint64_t epoch;         //   64  starts at 1
+  alignas(64) std::uint64_t clock;         //  128  C, starts at 1
+  alignas(64) std::uint64_t free_hint;     //  192  no region below is FREE, or somebody will lower it
+  std::uint64_t partial_hint;              //  200  about how many regions are PARTIAL; a hint
+  std::uint64_t index_region;              //  208  number + 1 of the region that index nodes are cut from; a hint
+  alignas(64) std::uint64_t gen_floor;     //  256  a region's life starts at a generation not below
+  alignas(64) std::uint64_t sync_request;  //  320
+  alignas(64) std::uint64_t sync_done;     //  384
+  alignas(64) std::uint64_t sync_error;    //  448  {request:48 | errno:16}; 0 = none
   alignas(64) std::array<std::uint32_t, 16> futex;  //  512
-  alignas(64) std::uint64_t clean;               //  576  kDirty or kClean; changed under the RECOVER lock
-  std::uint64_t rebuilds;                        //  584  how often the index was rebuilt; for people
-  std::uint64_t named;                           //  592  1: the file's name is known to be on the disk
-  alignas(64) Identity identity;                 //  640
+  alignas(64) std::uint64_t clean;                  //  576  kDirty or kClean; changed under the RECOVER lock
+  std::uint64_t rebuilds;                           //  584  how often the index was rebuilt; for people
+  std::uint64_t named;                              //  592  1: the file's name is known to be on the disk
+  alignas(64) Identity identity;                    //  640
 };
 static_assert(sizeof(Control) == 832);
 static_assert(offsetof(Control, free_hint) == 192 && offsetof(Control, gen_floor) == 256 &&

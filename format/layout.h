@@ -21,7 +21,7 @@ inline constexpr std::uint64_t kRegionCountMax = 1ull << 24;
 inline constexpr std::uint64_t kFileSizeMax = 1ull << 46;  // 64 TiB: what 43 bits of offset/8 can name
 inline constexpr std::uint32_t kSeatCountMax = 1024;       // the owner field of a region's state has 10 bits
 inline constexpr std::uint32_t kKeySizeMax = 1024;
-inline constexpr std::uint32_t kAlignMax = 4096;           // of a payload's first byte
+inline constexpr std::uint32_t kAlignMax = 4096;  // of a payload's first byte
 inline constexpr std::uint32_t kRootWordsMin = 64;
 inline constexpr std::uint32_t kRootWordsMax = 4096;
 

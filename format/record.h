@@ -11,13 +11,13 @@
 namespace durra::format {
 
 enum class RecordKind : std::uint8_t {
-  none = 0,             // not a record
-  put = 1,              // a version
-  tombstone = 2,        // the key was erased; no payload
-  batch_put = 3,        // as put and tombstone, but the stamp is the batch's
+  none = 0,       // not a record
+  put = 1,        // a version
+  tombstone = 2,  // the key was erased; no payload
+  batch_put = 3,  // as put and tombstone, but the stamp is the batch's
   batch_tombstone = 4,
-  envelope = 5,         // describes a batch
-  block = 6,            // names memory that never moves
+  envelope = 5,  // describes a batch
+  block = 6,     // names memory that never moves
 };
 
 // The immutable shape of a record in one word.
@@ -25,9 +25,9 @@ struct Shape {
   std::uint64_t payload_size = 0;  // bytes as stored, 44 bits
   std::uint32_t key_size = 0;      // 0: the key is an integer, and the tag says which; 11 bits
   RecordKind kind = RecordKind::put;
-  std::uint8_t align_log2 = 3;     // of the payload's first byte in the file: 3 … 12
-  bool compressed = false;         // the payload is a 32-bit raw size and an LZ4 block
-  bool relocated = false;          // a copy made by compaction, backup or recover
+  std::uint8_t align_log2 = 3;  // of the payload's first byte in the file: 3 … 12
+  bool compressed = false;      // the payload is a 32-bit raw size and an LZ4 block
+  bool relocated = false;       // a copy made by compaction, backup or recover
 };
 inline constexpr std::uint64_t kPayloadSizeMax = (1ull << 44) - 1;
 

@@ -69,14 +69,14 @@ inline constexpr std::uint64_t kRegionData = 64;                      // where r
 
 // The first bytes of a region (of a run: of its head).  Written at claim, before the state becomes OPEN.
 struct RegionHeader {
-  std::uint64_t magic;        //   0
-  std::uint64_t generation;   //   8
-  std::uint64_t number;       //  16
-  std::uint64_t type;         //  24  RegionType
-  std::uint64_t run;          //  32  regions in this run, at least 1
-  std::uint64_t birth_ns;     //  40  coarse UTC time
-  std::uint64_t zero;         //  48
-  std::uint64_t check;        //  56  XXH3 of bytes [0, 56), seed: the region's
+  std::uint64_t magic;       //   0
+  std::uint64_t generation;  //   8
+  std::uint64_t number;      //  16
+  std::uint64_t type;        //  24  RegionType
+  std::uint64_t run;         //  32  regions in this run, at least 1
+  std::uint64_t birth_ns;    //  40  coarse UTC time
+  std::uint64_t zero;        //  48
+  std::uint64_t check;       //  56  XXH3 of bytes [0, 56), seed: the region's
 };
 static_assert(sizeof(RegionHeader) == kRegionData);
 static_assert(offsetof(RegionHeader, check) == 56);

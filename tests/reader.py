@@ -1,12 +1,9 @@
 #!/usr/bin/python3
-"""Reads a durra store without durra: an independent reader, written from format/FORMAT.md alone.
-
-usage: reader.py FILE
-
-Prints one JSON object per live record, sorted: {"key": text | "key64": base64 | "id": integer, "stamp": "t.n",
-"base64": payload}.  The store must be quiescent.  Exit status: 0 all read, 1 FILE cannot be read, 2 usage,
-3 something is damaged (said on stderr; what parses is printed).
-"""
+# Reads a durra store without durra: an independent reader, written from format/FORMAT.md alone.
+#   reader.py FILE
+# Prints one JSON object per live record, sorted: {"key": text | "key_base64": bytes | "id": integer, "stamp": "t.n",
+# "base64": payload}.  The store must be at rest.  Exit status: 0 all read, 1 FILE cannot be read, 2 usage, 3 something
+# is damaged (said on stderr; what is whole is printed).
 import base64, json, struct, sys
 
 import lz4.block
@@ -112,7 +109,7 @@ class Reader:
         return generation + (state == 0), durable
 
     def records(self, r, generation, run):
-        """Yields (at, kind, key or id, stamp, payload) of the versions; ends at the first record that does not parse."""
+        """Yields (kind, key or id, stamp, payload) of the versions, up to the first record that is not whole."""
         base, seed = self.regions_at + r * self.region_size, self.region_seed(r, generation)
         end, at = base + run * self.region_size, base + 64
         while at + 48 <= end:
@@ -184,14 +181,15 @@ def line(key, stamp, payload):
         try:
             name = {"key": key.decode()}
         except UnicodeDecodeError:
-            name = {"key64": base64.b64encode(key).decode()}
-    return json.dumps({**name, "stamp": f"{stamp >> 16}.{stamp & 0xFFFF}", "base64": base64.b64encode(payload).decode()},
-                      ensure_ascii=False)
+            name = {"key_base64": base64.b64encode(key).decode()}
+    name["stamp"] = f"{stamp >> 16}.{stamp & 0xFFFF}"
+    name["base64"] = base64.b64encode(payload).decode()
+    return json.dumps(name, ensure_ascii=False)
 
 
 def main(arguments):
     if len(arguments) != 1:
-        print(__doc__.split("\n\n")[1], file=sys.stderr)
+        print("usage: reader.py FILE", file=sys.stderr)
         return 2
     try:
         reader = Reader(arguments[0])

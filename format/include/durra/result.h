@@ -63,7 +63,9 @@ class [[nodiscard]] Result {
   using Stored = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
  public:
-  Result() requires std::is_void_v<T> : v_(std::in_place_index<0>) {}
+  Result()
+    requires std::is_void_v<T>
+      : v_(std::in_place_index<0>) {}
   template <class U = Stored>
     requires(!std::is_void_v<T> && std::is_constructible_v<Stored, U &&> &&
              !std::is_same_v<std::remove_cvref_t<U>, Result> && !std::is_same_v<std::remove_cvref_t<U>, Error>)

@@ -36,7 +36,7 @@ RC_GTEST_PROP(Codec, what_is_packed_unpacks, ()) {
 }
 
 TEST(Codec, the_most_compressible_payload_is_within_the_expansion_that_is_believed) {
-  for (std::size_t size : {1, 4096, 1 << 20, 16 << 20}) {
+  for (const std::size_t size : std::initializer_list<std::size_t>{1, 4096, 1 << 20, 16 << 20}) {
     const Buffer raw(size);
     const Buffer packed = compressed(raw);
     ASSERT_EQ(raw_size(packed), size) << "the bound must not refuse our own";

@@ -114,7 +114,7 @@ TEST(HandMade, keys_versions_tombstones_and_what_is_void) {
                          R"({"id": 7, "stamp": "3.0", "base64": "c2V2ZW4="})",
                          R"({"key": "7", "stamp": "3.0", "base64": "dGV4dA=="})",
                          R"({"key": "a", "stamp": "2.7", "base64": "bmV3"})",
-                         R"({"key64": "/w==", "stamp": "6.0", "base64": "bm90IFVURi04"})",
+                         R"({"key_base64": "/w==", "stamp": "6.0", "base64": "bm90IFVURi04"})",
                      }));
 }
 

@@ -122,7 +122,7 @@ TEST(Walk, leaves_mutable_words_to_its_caller) {
 }
 
 TEST(Walk, tiny_and_empty_regions_have_no_records) {
-  for (std::size_t size : {0, 1, 47, 63, 64, 65, 111}) {
+  for (const std::size_t size : std::initializer_list<std::size_t>{0, 1, 47, 63, 64, 65, 111}) {
     const auto bytes = std::make_unique<std::byte[]>(size);  // exactly this long, for the address sanitizer
     Walk w(std::span(bytes.get(), size), kBase, 1, ~0ULL);
     EXPECT_FALSE(w.next()) << size;
