@@ -36,36 +36,21 @@ int before(Call c) {
 
 const char* name(Call c) noexcept {
   switch (c) {
-    case Call::open:
-      return "open";
-    case Call::stat:
-      return "stat";
-    case Call::read:
-      return "read";
-    case Call::write:
-      return "write";
-    case Call::allocate:
-      return "allocate";
-    case Call::truncate:
-      return "truncate";
-    case Call::map:
-      return "map";
-    case Call::advise:
-      return "advise";
-    case Call::lock:
-      return "lock";
-    case Call::sync:
-      return "sync";
-    case Call::link:
-      return "link";
-    case Call::identity:
-      return "identity";
-    case Call::random:
-      return "random";
-    case Call::limit:
-      return "limit";
-    case Call::count_:
-      break;
+    case Call::open: return "open";
+    case Call::stat: return "stat";
+    case Call::read: return "read";
+    case Call::write: return "write";
+    case Call::allocate: return "allocate";
+    case Call::truncate: return "truncate";
+    case Call::map: return "map";
+    case Call::advise: return "advise";
+    case Call::lock: return "lock";
+    case Call::sync: return "sync";
+    case Call::link: return "link";
+    case Call::identity: return "identity";
+    case Call::random: return "random";
+    case Call::limit: return "limit";
+    case Call::count_: break;
   }
   return "unknown";
 }
@@ -96,18 +81,12 @@ File open_fd(const char* path, int flags, mode_t mode = 0) {
 
 const char* refusal(mode_t mode) {
   switch (mode & S_IFMT) {
-    case S_IFREG:
-      return nullptr;
-    case S_IFDIR:
-      return "is a directory";
-    case S_IFLNK:
-      return "is a symbolic link";
-    case S_IFIFO:
-      return "is a FIFO";
-    case S_IFSOCK:
-      return "is a socket";
-    default:
-      return "is a device";
+    case S_IFREG: return nullptr;
+    case S_IFDIR: return "is a directory";
+    case S_IFLNK: return "is a symbolic link";
+    case S_IFIFO: return "is a FIFO";
+    case S_IFSOCK: return "is a socket";
+    default: return "is a device";
   }
 }
 
@@ -320,7 +299,11 @@ Result<void> allocate(const File& f, std::uint64_t offset, std::uint64_t size) {
 }
 
 Result<void> populate(void* address, std::size_t size) {
-  if (attempt(Call::advise, [&] { return ::madvise(address, size, MADV_POPULATE_WRITE); }) == 0) return {};
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(address) & ~(page - 1);
+  const std::size_t whole = reinterpret_cast<std::uintptr_t>(address) + size - begin;  // the kernel rounds this up
+  const auto populated = [&] { return ::madvise(reinterpret_cast<void*>(begin), whole, MADV_POPULATE_WRITE); };
+  if (attempt(Call::advise, populated) == 0) return {};
   if (errno == EFAULT) return Error{Code::full, EFAULT, size, "madvise(MADV_POPULATE_WRITE)", 0};
   return io("madvise(MADV_POPULATE_WRITE)");
 }
