@@ -184,8 +184,11 @@ Result<Stamp> append(Handle& h, const Change& c) {
   if (auto room = make_room(h, **seat, size_bound(c.shape), reserve); !room) return room.error();  // step 1
   prefetch_leaf(h, c.key);
   const Laid laid = lay(h, **seat, c);
-  std::byte* bytes = reinterpret_cast<std::byte*>(laid.record.header);
-  std::memcpy(bytes + format::payload_start(c.shape, laid.record.at), c.payload.data(), c.payload.size());
+  const auto place = writable_payload(laid.record);
+  if (c.fill == nullptr)
+    std::memcpy(place.data(), c.payload.data(), c.payload.size());
+  else if (auto filled = (*c.fill)(place); !filled)
+    return filled.error();
   auto done = publish(h, **seat, c, laid);
   if (has_run(h, **seat)) leave_region(h, **seat);
   return done;

@@ -1,5 +1,7 @@
 // Writing: put, erase, their conditional forms, drafts and copies are one path with differences.
 #pragma once
+#include <functional>
+
 #include "store/index.h"
 #include "store/seat.h"
 
@@ -10,6 +12,7 @@ struct Change {
   KeyView key;
   format::Shape shape;  // kind, sizes, alignment
   std::span<const std::byte> payload;       // as stored
+  const std::function<Result<void>(std::span<std::byte>)>* fill = nullptr;  // instead of payload: writes it in place
   std::optional<std::uint64_t> expected;    // put_if, erase_if: the version that must be there (0 = none)
   bool must_exist = false;                  // erase: not_found if there is nothing to erase
   std::optional<std::uint64_t> stamp;       // backup, recover: keep this one; loses against a greater one in place
@@ -24,6 +27,9 @@ struct Laid {
   RecordRef record;
   std::uint64_t end;  // region-relative: where the next record would begin
 };
+inline std::span<std::byte> writable_payload(const RecordRef& r) noexcept {
+  return {reinterpret_cast<std::byte*>(r.header) + format::payload_start(r.shape, r.at), r.shape.payload_size};
+}
 // Precondition: make_room for size_bound(shape).  Header and key are written; the payload is the caller's.
 Laid lay(Handle&, LocalSeat&, const Change&) noexcept;
 // Bytes that a record of this shape takes at most, wherever it lands.

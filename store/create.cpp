@@ -32,7 +32,7 @@ Result<void> write_control(const os::File& file, const format::Superblock& super
 
 }  // namespace
 
-Result<void> create(const std::string& path, const Options& o) {
+Result<os::NewFile> create_unnamed(const std::string& path, const Options& o) {
   const auto super = superblock_for(o);
   if (!super) return super.error();
   auto made = os::NewFile::create(path, o.permissions);
@@ -42,11 +42,17 @@ Result<void> create(const std::string& path, const Options& o) {
   if (!system) return system.error();
   if (!system->supported)
     return Error{Code::unsupported, 0, 0, "this file system cannot share a mapping safely (ext4, xfs, btrfs, tmpfs and overlayfs can)"};
-  if (auto done = os::allocate(file, 0, format::kSeatsOffset); !done) return done;
-  if (auto done = os::write_at(file, 0, &*super, sizeof *super); !done) return done;
-  if (auto done = write_control(file, *super); !done) return done;
+  if (auto done = os::allocate(file, 0, format::kSeatsOffset); !done) return done.error();
+  if (auto done = os::write_at(file, 0, &*super, sizeof *super); !done) return done.error();
+  if (auto done = write_control(file, *super); !done) return done.error();
   const std::byte last{0};  // the head up to the regions is part of the file from the start, mostly as a hole
-  if (auto done = os::write_at(file, super->regions_offset - 1, &last, 1); !done) return done;
+  if (auto done = os::write_at(file, super->regions_offset - 1, &last, 1); !done) return done.error();
+  return made;
+}
+
+Result<void> create(const std::string& path, const Options& o) {
+  auto made = create_unnamed(path, o);
+  if (!made) return made.error();
   step("create.1");
   return made->publish();
 }

@@ -4,7 +4,7 @@
 #include "format/decide.h"
 #include "store/close.h"
 #include "store/create.h"
-#include "store/handle.h"
+#include "store/open.h"
 #include "store/reap.h"
 #include "store/rebuild.h"
 #include "store/seat.h"
@@ -26,7 +26,8 @@ Error error_of(const format::SuperblockCheck& c) noexcept {
   return Error{rotten ? Code::damaged : Code::unsupported, 0, c.offset, c.why};
 }
 
-// Step 1: what the file says of itself, read through the descriptor, so that a truncated file is an answer.
+}  // namespace
+
 Result<format::Superblock> read_superblock(const os::File& file, bool writable) {
   const auto info = os::info(file);
   if (!info) return info.error();
@@ -42,6 +43,8 @@ Result<format::Superblock> read_superblock(const os::File& file, bool writable) 
   if (info->size < super.regions_offset) return Error{Code::damaged, 0, info->size, "the file is truncated inside its head"};
   return super;
 }
+
+namespace {
 
 Result<std::unique_ptr<Handle>> map_store(const std::string& path, os::File file, bool read_only) {
   const auto system = os::file_system(file);
@@ -146,9 +149,15 @@ Result<void> join(Handle& h, const Options& o) {
   reap_dead(h);  // step 5
   if (auto seat = home_seat(h); !seat) return seat.error();  // step 6
   recover->release();  // step 7
+  return {};
+}
+
+// The name too must be on the disk before anything that is acknowledged under it: its creator may have died between
+// giving the name and writing the directory back (F17).
+Result<void> make_name_durable(Handle& h) {
   auto& named = h.space.control().named;
   if (shared::guarded_load(named) != 0) return {};
-  if (auto done = os::sync_directory_of(h.path); !done) return done;  // the creator may have died before it did (F17)
+  if (auto done = os::sync_directory_of(h.path); !done) return done;
   shared::guarded_store(named, 1);
   return {};
 }
@@ -196,6 +205,7 @@ Result<Store> open(const std::string& path, const Options& o) {
   auto handle = map_store(path, *std::move(file), o.mode == Mode::read_only);
   if (!handle) return handle.error();
   auto joined = o.mode == Mode::read_only ? join_read_only(**handle, o) : join(**handle, o);
+  if (joined && o.mode != Mode::read_only) joined = make_name_durable(**handle);
   if (!joined) return joined.error();
   if (created) (*handle)->opened = Opened::created;
   (*handle)->open_ns = os::steady_ns() - begun;
@@ -203,6 +213,17 @@ Result<Store> open(const std::string& path, const Options& o) {
 }
 
 }  // namespace
+
+Result<Store> open_unnamed(const os::NewFile& made, const std::string& path) {
+  auto file = os::reopen(made.file(), path, os::Access::read_write);
+  if (!file) return file.error();
+  auto handle = map_store(path, *std::move(file), false);
+  if (!handle) return handle.error();
+  if (auto joined = join(**handle, {}); !joined) return joined.error();
+  (*handle)->opened = Opened::created;
+  return Handle::make_store(handle->release());
+}
+
 }  // namespace detail
 
 Result<Store> open(std::string_view path, const Options& options) {

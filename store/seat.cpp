@@ -201,7 +201,8 @@ std::uint64_t* pin(Handle& h, LocalSeat& seat, std::uint64_t count) noexcept {
   const std::uint64_t epoch = shared::epoch_load(h.space.control());
   for (auto& cell : cells) {
     const std::uint64_t now = shared::pin_load(cell);
-    if (format::pin_count(now) == 0 && shared::pin_enter(cell, now, format::pin_cell(epoch, count) | (now & format::kPinClosing)))
+    if (format::pin_count(now) == 0 &&
+        shared::pin_enter(cell, now, format::pin_cell(epoch, count) | (now & format::kPinClosing)))
       return &cell;
   }
   for (;;) {  // all four are busy: join the youngest that has room

@@ -107,8 +107,7 @@ Draft& Draft::operator=(Draft&&) noexcept = default;
 Draft::~Draft() = default;
 
 std::span<std::byte> Draft::bytes() & noexcept {
-  const auto& r = state_->laid.record;
-  return {reinterpret_cast<std::byte*>(r.header) + format::payload_start(r.shape, r.at), r.shape.payload_size};
+  return detail::writable_payload(state_->laid.record);
 }
 
 Result<Stamp> Draft::publish() && {

@@ -1,0 +1,27 @@
+// A fresh store filled with records of another, for backup and recover.
+#pragma once
+#include <durra/care.h>
+
+#include "store/append.h"
+#include "store/os.h"
+
+namespace durra::detail {
+
+// A store of the same geometry that has no name until `finish`; dropped before, it never was.
+class FreshStore {
+ public:
+  static Result<FreshStore> create(const std::string& path, const format::Superblock& like);
+
+  // A record with this key, shape and stamp; `fill` writes its stored payload.
+  Result<void> add(const Key& key, format::Shape shape, std::uint64_t stamp,
+                   const std::function<Result<void>(std::span<std::byte>)>& fill);
+  // Writes everything back and gives the file its name.  `conflict` when the name is taken.
+  Result<void> finish(std::uint64_t clock);
+
+ private:
+  FreshStore(os::NewFile file, Store store) : file_(std::move(file)), store_(std::move(store)) {}
+  os::NewFile file_;
+  std::optional<Store> store_;
+};
+
+}  // namespace durra::detail

@@ -1,0 +1,67 @@
+// Reading untrusted files.
+#include "store/file_walk.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "format/checksum.h"
+#include "format/walk.h"
+
+namespace durra::detail {
+
+FileReader::FileReader(const os::File& file, const format::Superblock& super, std::uint64_t file_size) noexcept
+    : file_(file), super_(super), size_(file_size), seed_(format::store_seed(super.uuid)) {}
+
+std::uint64_t FileReader::regions() const noexcept {
+  if (size_ <= super_.regions_offset) return 0;
+  return std::min((size_ - super_.regions_offset + super_.region_size - 1) / super_.region_size, super_.region_count);
+}
+
+Result<format::Descriptor> FileReader::descriptor(std::uint64_t r) const {
+  format::Descriptor d{};
+  if (auto done = read(descriptor_offset(r), &d, sizeof d); !done) return done.error();
+  return d;
+}
+
+const std::byte* FileReader::bytes(std::uint64_t offset, std::size_t size) {
+  if (offset >= begin_ && offset < end_ && size <= end_ - offset) return window_.data() + (offset - begin_);
+  if (offset > size_ || size > size_ - offset || size > kWindow) return nullptr;
+  const std::uint64_t length = std::min<std::uint64_t>(kWindow, size_ - offset);
+  window_.resize(kWindow);
+  begin_ = end_ = 0;
+  if (!read(offset, window_.data(), length)) return nullptr;
+  begin_ = offset;
+  end_ = offset + length;
+  return window_.data();
+}
+
+format::Why read_record(FileReader& file, std::uint64_t at, std::uint64_t region_seed, std::uint64_t room,
+                        FileRecord& out) {
+  const std::byte* p = room < format::kRecordHeaderSize ? nullptr : file.bytes(at, format::kRecordHeaderSize);
+  if (p == nullptr) return "record is outside the file";
+  std::memcpy(&out.header, p, sizeof out.header);
+  if (const auto why = format::check(out.header, region_seed, at, room)) return why;
+  out.at = at;
+  out.region_seed = region_seed;
+  out.shape = format::unpack_shape(out.header.shape);
+  out.key.clear();
+  if (out.shape.key_size != 0) {
+    const std::byte* k = file.bytes(at + format::kRecordHeaderSize, out.shape.key_size);
+    if (k == nullptr) return "record is outside the file";
+    out.key.assign(reinterpret_cast<const char*>(k), out.shape.key_size);
+  }
+  format::Hash64 hash(region_seed + at);
+  const std::uint64_t end = at + format::payload_start(out.shape, at) + out.shape.payload_size;
+  for (std::uint64_t i = at + format::kRecordHeaderSize; i < end;) {
+    const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(FileReader::kWindow, end - i));
+    const std::byte* b = file.bytes(i, piece);
+    if (b == nullptr) return "record is outside the file";
+    hash.update(b, piece);
+    i += piece;
+  }
+  out.body_intact = static_cast<std::uint32_t>(hash.digest()) == out.header.body_check;
+  out.stamp_intact = format::stamp_valid(out.header.stamp, out.header.word, region_seed, at);
+  return nullptr;
+}
+
+}  // namespace durra::detail

@@ -1,0 +1,60 @@
+// Reading a store file that is not trusted: through the descriptor, in pieces of bounded size, with every claim of the
+// file compared with what is really there.  For verify and recover.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "format/head.h"
+#include "format/record.h"
+#include "format/region.h"
+#include "store/os.h"
+
+namespace durra::detail {
+
+class FileReader {
+ public:
+  // `super` is valid.  `file` must outlive this.
+  FileReader(const os::File& file, const format::Superblock& super, std::uint64_t file_size) noexcept;
+
+  const format::Superblock& super() const noexcept { return super_; }
+  std::uint64_t seed() const noexcept { return seed_; }
+  std::uint64_t region_offset(std::uint64_t r) const noexcept { return super_.regions_offset + r * super_.region_size; }
+  std::uint64_t descriptor_offset(std::uint64_t r) const noexcept {
+    return super_.descriptors_offset + r * sizeof(format::Descriptor);
+  }
+  // Regions that the file has room for, at least in part.
+  std::uint64_t regions() const noexcept;
+  std::uint64_t file_size() const noexcept { return size_; }
+
+  // Straight from the file, never from a buffer: shared words of a live store.
+  Result<format::Descriptor> descriptor(std::uint64_t r) const;
+  Result<void> read(std::uint64_t offset, void* to, std::size_t size) const { return os::read_at(file_, offset, to, size); }
+  // `size` bytes at `offset` (at most kWindow), good until the next call; null beyond the end of the file.
+  static constexpr std::size_t kWindow = 256 << 10;
+  const std::byte* bytes(std::uint64_t offset, std::size_t size);
+  void forget() noexcept { begin_ = end_ = 0; }  // what was read before this is old, in a live store
+
+ private:
+  const os::File& file_;
+  const format::Superblock super_;
+  const std::uint64_t size_, seed_;
+  std::vector<std::byte> window_;
+  std::uint64_t begin_ = 0, end_ = 0;
+};
+
+// A record of an untrusted file, as far as it can be read.
+struct FileRecord {
+  std::uint64_t at = 0;
+  std::uint64_t region_seed = 0;
+  format::RecordHeader header{};  // with mutable words as read
+  format::Shape shape;
+  std::string key;
+  bool body_intact = false;
+  bool stamp_intact = false;  // stamped, and the check agrees
+};
+
+// A header at `at` that is valid within `room` bytes: reads key and body and judges them.  Null `why` on success.
+format::Why read_record(FileReader&, std::uint64_t at, std::uint64_t region_seed, std::uint64_t room, FileRecord&);
+
+}  // namespace durra::detail

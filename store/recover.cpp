@@ -1,0 +1,192 @@
+// recover: a new store from whatever parses in a damaged one.  The damaged file is only read, in pieces; nothing that it
+// claims of itself is believed without a check, and where a record cannot be read the walk looks for the next that can.
+#include <algorithm>
+#include <unordered_map>
+
+#include "format/decide.h"
+#include "store/copy.h"
+#include "store/file_walk.h"
+#include "store/open.h"
+
+namespace durra {
+namespace detail {
+namespace {
+
+// The best version known of one key, and whether a better one is lost.
+struct Best {
+  std::uint64_t at = 0, region_seed = 0, room = 0, stamp = 0;  // of the newest intact version
+  std::uint64_t lost_at = 0, lost_stamp = 0;                   // of the newest unreadable one
+  bool tombstone = false;
+  std::string key;
+};
+
+class Salvager {
+ public:
+  Salvager(const os::File& file, const format::Superblock& super, std::uint64_t size, bool accept_older,
+           const Progress& progress)
+      : reader_(file, super, size), accept_older_(accept_older), progress_(progress) {}
+
+  Result<Salvage> run(const std::string& fresh_path) {
+    const std::uint64_t regions = reader_.regions();
+    for (std::uint64_t r = 0; r < regions;) {
+      r += region(r);
+      if (progress_ && !progress_(r, regions * 2)) return stopped();
+    }
+    return write(fresh_path);
+  }
+
+ private:
+  static Error stopped() { return Error{Code::timeout, 0, 0, "stopped as asked"}; }
+  void damage(std::uint64_t offset, format::Why why, std::string what) {
+    if (salvage_.damage.size() < 10'000) salvage_.damage.push_back({{Code::damaged, 0, offset, why}, std::move(what)});
+  }
+
+  // Reads what region r holds; returns how many regions it covers.
+  std::uint64_t region(std::uint64_t r) {
+    const std::uint64_t base = reader_.region_offset(r);
+    reader_.forget();
+    format::RegionHeader header{};
+    const std::byte* p = reader_.bytes(base, sizeof header);
+    if (p != nullptr) __builtin_memcpy(&header, p, sizeof header);
+    const bool valid = p != nullptr && format::check(header, reader_.seed(), r, reader_.super().region_count) == nullptr;
+    const auto d = reader_.descriptor(r);
+    const bool described = d && format::intact(d->state);
+    const auto w = described ? format::unpack(d->state) : format::RegionWord{};
+    if (valid && (!described || header.generation >= format::life_floor(w))) {
+      if (header.type == static_cast<std::uint64_t>(format::RegionType::data)) return life(r, header.generation, header.run);
+      return 1;
+    }
+    // The header is gone, but the descriptor knows which life it was.
+    const bool used = described && w.type == format::RegionType::data && w.state != format::RegionState::free &&
+                      w.state != format::RegionState::claimed && w.state != format::RegionState::body;
+    if (!used) return 1;
+    damage(base, "region header: checksum mismatch", "region " + std::to_string(r));
+    return life(r, w.generation, 1);
+  }
+
+  std::uint64_t life(std::uint64_t r, std::uint64_t generation, std::uint64_t run) {
+    const std::uint64_t seed = format::region_seed(reader_.seed(), r, generation);
+    const std::uint64_t base = reader_.region_offset(r);
+    const std::uint64_t end = std::min(base + run * reader_.super().region_size, reader_.file_size());
+    bool complete = run == 1;
+    FileRecord rec;
+    for (std::uint64_t at = base + format::kRegionData; at + format::kRecordHeaderSize <= end;) {
+      if (read_record(reader_, at, seed, end - at, rec) == nullptr) {
+        note(rec, end - at);
+        at += format::record_size(rec.shape, at);
+        complete = true;
+      } else if (const std::uint64_t next = resync(at, seed, end, rec)) {
+        damage(at, "unreadable bytes between records", "region " + std::to_string(r) + ", " + std::to_string(next - at) +
+                                                           " bytes; older versions may show for keys that were here");
+        at = next;
+      } else {
+        break;  // a torn tail, or damage up to the end
+      }
+    }
+    return complete ? run : 1;  // a run whose record is gone: its other regions may have lives of their own
+  }
+
+  // The next place in the region with a header that checks; 0: none.
+  std::uint64_t resync(std::uint64_t at, std::uint64_t seed, std::uint64_t end, FileRecord& rec) {
+    for (at += 8; at + format::kRecordHeaderSize <= end; at += 8)
+      if (read_record(reader_, at, seed, end - at, rec) == nullptr && rec.stamp_intact) return at;
+    return 0;
+  }
+
+  void note(const FileRecord& rec, std::uint64_t room) {
+    const bool version = rec.shape.kind == format::RecordKind::put || rec.shape.kind == format::RecordKind::tombstone;
+    if (!version) return;
+    if (!rec.body_intact) return note_lost(rec);
+    if (!rec.stamp_intact) return;  // void, or torn: never a version
+    Best& best = find(rec);
+    if (best.at != 0 && best.stamp >= rec.header.stamp) return;
+    best.at = rec.at;
+    best.region_seed = rec.region_seed;
+    best.room = room;
+    best.stamp = rec.header.stamp;
+    best.tombstone = rec.shape.kind == format::RecordKind::tombstone;
+  }
+
+  void note_lost(const FileRecord& rec) {
+    if (rec.header.stamp == 0) return;
+    Best& best = find(rec);
+    if (best.lost_stamp > rec.header.stamp) return;
+    best.lost_stamp = rec.header.stamp;
+    best.lost_at = rec.at;
+  }
+
+  // The key's entry.  Its text may itself be damaged in a lost record; the tag is under the header's check.
+  Best& find(const FileRecord& rec) {
+    const auto [begin, end] = best_.equal_range(rec.header.tag);
+    for (auto i = begin; i != end; ++i)
+      if (i->second.key == rec.key || !rec.body_intact) return i->second;
+    auto i = best_.emplace(rec.header.tag, Best{});
+    i->second.key = rec.key;
+    return i->second;
+  }
+
+  std::string named(std::uint64_t tag, const Best& best) const {
+    return best.key.empty() ? std::to_string(format::id_of(tag, reader_.seed())) : '"' + best.key + '"';
+  }
+
+  Result<Salvage> write(const std::string& path) {
+    auto fresh = FreshStore::create(path, reader_.super());
+    if (!fresh) return fresh.error();
+    std::uint64_t done = 0, clock = 0;
+    for (const auto& [tag, best] : best_) {
+      clock = std::max({clock, format::stamp_time(best.stamp), format::stamp_time(best.lost_stamp)});
+      if (auto kept = write_one(*fresh, tag, best); !kept) return kept.error();
+      if (progress_ && ++done % 1024 == 0 && !progress_(best_.size() + done, best_.size() * 2)) return stopped();
+    }
+    if (auto finished = fresh->finish(std::min(clock, format::kStampTimeMax - 1)); !finished) return finished.error();
+    return std::move(salvage_);
+  }
+
+  Result<void> write_one(FreshStore& fresh, std::uint64_t tag, const Best& best) {
+    const bool lost = best.lost_stamp > best.stamp;
+    if (lost) {
+      const bool older = best.at != 0 && !best.tombstone;
+      damage(best.lost_at, "record checksum mismatch",
+             named(tag, best) + (!older ? "" : accept_older_ ? "; an older version is kept" : "; an older version is intact"));
+      if (!older || !accept_older_) return ++salvage_.lost, Result<void>{};
+    }
+    if (best.at == 0 || best.tombstone) return {};
+    FileRecord rec;
+    if (const auto why = read_record(reader_, best.at, best.region_seed, best.room, rec))
+      return Error{Code::damaged, 0, best.at, why};
+    const auto payload = [&](std::span<std::byte> to) {
+      return reader_.read(best.at + format::payload_start(rec.shape, best.at), to.data(), to.size());
+    };
+    const Key key = rec.key.empty() ? Key(format::id_of(tag, reader_.seed())) : Key(rec.key);
+    if (auto added = fresh.add(key, rec.shape, best.stamp, payload); !added) return added;
+    ++salvage_.kept;
+    salvage_.bytes += rec.shape.payload_size;
+    return {};
+  }
+
+  FileReader reader_;
+  const bool accept_older_;
+  const Progress& progress_;
+  std::unordered_multimap<std::uint64_t, Best> best_;
+  Salvage salvage_{};
+};
+
+Result<Salvage> recover(const std::string& damaged, const std::string& fresh, bool accept_older,
+                        const Progress& progress) {
+  auto file = os::open(damaged, os::Access::read);
+  if (!file) return file.error();
+  const auto super = read_superblock(*file, false);
+  if (!super) return super.error();
+  const auto info = os::info(*file);
+  if (!info) return info.error();
+  return Salvager(*file, *super, info->size, accept_older, progress).run(fresh);
+}
+
+}  // namespace
+}  // namespace detail
+
+Result<Salvage> recover(std::string_view damaged, std::string_view fresh, bool accept_older, const Progress& progress) {
+  return detail::recover(std::string(damaged), std::string(fresh), accept_older, progress);
+}
+
+}  // namespace durra

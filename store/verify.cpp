@@ -1,0 +1,209 @@
+// verify: every byte that is in use, against FORMAT.md.  Reads through a descriptor only, also while others work:
+// what is judged lies below a tail that was read before.
+#include <durra/care.h>
+
+#include <algorithm>
+#include <set>
+
+#include "format/leaf.h"
+#include "format/walk.h"
+#include "store/file_walk.h"
+#include "store/open.h"
+
+namespace durra {
+namespace detail {
+namespace {
+
+using format::RegionState;
+using format::RegionType;
+
+class Verifier {
+ public:
+  Verifier(const os::File& file, const format::Superblock& super, std::uint64_t size, const Progress& progress)
+      : file_(file), reader_(file, super, size), progress_(progress) {}
+
+  Result<Verdict> run() {
+    find_the_living();
+    for (std::uint64_t r = 0; r < described(); ++r) {
+      if (auto done = region(r); !done) return done.error();
+      if (progress_ && !progress_(r + 1, described())) return Error{Code::timeout, 0, 0, "stopped as asked"};
+    }
+    index();
+    return std::move(verdict_);
+  }
+
+ private:
+  void damage(std::uint64_t offset, format::Why why, std::string what) {
+    if (verdict_.damage.size() < 10'000) verdict_.damage.push_back({{Code::damaged, 0, offset, why}, std::move(what)});
+  }
+  static std::string named(std::uint64_t r) { return "region " + std::to_string(r); }
+  std::string named(std::uint64_t r, const FileRecord& rec) const {
+    const std::string key = rec.key.empty() ? std::to_string(format::id_of(rec.header.tag, reader_.seed()))
+                                            : '"' + rec.key + '"';
+    return named(r) + ", " + key;
+  }
+
+  // Regions that the descriptors may speak of: also those behind a file that lost its end.
+  std::uint64_t described() {
+    if (described_ == 0) {
+      std::uint64_t hint = 0;
+      if (!reader_.read(format::kControlOffset + offsetof(format::Control, region_hint), &hint, sizeof hint)) hint = 0;
+      described_ = std::clamp(hint, reader_.regions(), reader_.super().region_count);
+    }
+    return described_;
+  }
+
+  void find_the_living() {
+    std::set<std::uint32_t> pids;
+    for (std::uint32_t n = 0; n < reader_.super().seat_count; ++n) {
+      format::Seat seat{};
+      if (!reader_.read(reader_.super().seats_offset + n * sizeof seat, &seat, sizeof seat)) return;
+      if (format::seat_state(seat.state) != format::SeatState::live) continue;
+      const auto held = os::is_held(file_, format::kLockSeats + n, 1, os::Lock::shared);
+      if (!held || *held == 0) continue;
+      living_.insert(n);
+      pids.insert(seat.pid);
+    }
+    verdict_.processes = pids.size();
+  }
+
+  Result<void> region(std::uint64_t r) {
+    const auto d = reader_.descriptor(r);
+    if (!d) return d.error();
+    if (!format::intact(d->state)) {
+      damage(reader_.descriptor_offset(r), "region state: checksum mismatch", named(r));
+      return {};
+    }
+    const auto w = format::unpack(d->state);
+    if (w.state == RegionState::free || w.state == RegionState::claimed || w.state == RegionState::body) return {};
+    ++verdict_.regions;
+    reader_.forget();
+    return records(r, *d, w);
+  }
+
+  // The header of a region that is in use, and every record below its tail.
+  Result<void> records(std::uint64_t r, const format::Descriptor& d, const format::RegionWord& w) {
+    const std::uint64_t base = reader_.region_offset(r);
+    const std::byte* p = reader_.bytes(base, sizeof(format::RegionHeader));
+    if (p == nullptr) return damage(base, "region is outside the file", named(r)), Result<void>{};
+    format::RegionHeader header{};
+    __builtin_memcpy(&header, p, sizeof header);
+    auto why = format::check(header, reader_.seed(), r, reader_.super().region_count);
+    if (why == nullptr && (header.generation != w.generation || header.type != static_cast<std::uint64_t>(w.type)))
+      why = "region header: of another life than its descriptor";
+    if (why != nullptr) return damage(base, why, named(r)), Result<void>{};
+    const std::uint64_t size = header.run * reader_.super().region_size;
+    if (d.tail < format::kRegionData || d.tail > size || d.settled > d.tail)
+      return damage(reader_.descriptor_offset(r), "tail is outside the region", named(r)), Result<void>{};
+    if (w.type == RegionType::data) walk(r, w, base, d.tail, size);
+    return {};
+  }
+
+  void walk(std::uint64_t r, const format::RegionWord& w, std::uint64_t base, std::uint64_t tail, std::uint64_t size) {
+    const std::uint64_t seed = format::region_seed(reader_.seed(), r, w.generation);
+    FileRecord rec;
+    std::uint64_t at = base + format::kRegionData;
+    const std::uint64_t end = base + tail;
+    while (at < end) {
+      if (const auto why = read_record(reader_, at, seed, end - at, rec))
+        return damage(at, why, named(r) + "; what follows in it was not read");
+      if (!rec.body_intact)
+        damage(at, "record checksum mismatch", named(r, rec) + ", " + std::to_string(rec.shape.payload_size) + " bytes");
+      else if (!stamp_agrees(rec))
+        damage(at, "record stamp: checksum mismatch", named(r, rec));
+      ++verdict_.records;
+      verdict_.bytes += rec.shape.payload_size;
+      at += format::record_size(rec.shape, at);
+    }
+    if (torn(w, end, base + size)) ++verdict_.torn_tails;
+  }
+
+  // Stamp and check are two words: in a live store they may have been read in the middle of being given.
+  bool stamp_agrees(const FileRecord& rec) const {
+    const auto agrees = [&](std::uint64_t stamp, std::uint64_t word) {
+      return (word & format::kStamped) == 0 || format::stamp_valid(stamp, word, rec.region_seed, rec.at);
+    };
+    if (agrees(rec.header.stamp, rec.header.word)) return true;
+    std::uint64_t words[2] = {};
+    if (!reader_.read(rec.at + offsetof(format::RecordHeader, stamp), words, sizeof words)) return false;
+    return agrees(words[0], words[1]);
+  }
+
+  // Bytes behind the tail of a region that nobody alive appends to: a put that a death cut short.
+  bool torn(const format::RegionWord& w, std::uint64_t end, std::uint64_t region_end) {
+    if (w.state == RegionState::open && living_.contains(w.owner)) return false;
+    if (region_end - end < 8) return false;
+    const std::byte* p = reader_.bytes(end, 8);
+    std::uint64_t word = 0;
+    if (p != nullptr) __builtin_memcpy(&word, p, 8);
+    return word != 0;
+  }
+
+  // Structure of the index: every node within the regions, every slot at a place where a record can be.
+  void index() {
+    for (std::uint32_t i = 0; i < reader_.super().root_words; ++i) node(format::kRootOffset + i * 8ull, 0);
+  }
+
+  void node(std::uint64_t parent, std::uint32_t depth) {
+    std::uint64_t word = 0;
+    if (!reader_.read(parent, &word, 8) || word == 0) return;
+    const auto n = format::unpack_node(word);
+    const std::uint64_t size = n.slots * 8ull;
+    const std::uint64_t begin = reader_.super().regions_offset;
+    if (n.slots == 0 || n.slots > format::kLeafSlotsMax || n.offset % format::kLine != 0 || n.offset < begin ||
+        n.offset > reader_.file_size() || size > reader_.file_size() - n.offset ||
+        (n.inner && (n.slots != format::kInnerWords || depth == format::kDepthMax)))
+      return still_there(parent, word, "index: a node is outside the file");
+    if (n.inner) {
+      for (std::uint32_t i = 0; i < n.slots; ++i) node(n.offset + i * 8ull, depth + 1);
+      return;
+    }
+    std::vector<std::uint64_t> slots(n.slots);
+    if (!reader_.read(n.offset, slots.data(), size)) return;
+    for (std::uint32_t i = 0; i < n.slots; ++i) {
+      const std::uint64_t bare = slots[i] & ~format::kFreeze;
+      if (bare == 0 || bare == format::kDead) continue;
+      if (!can_hold_record(format::slot_offset(bare)))
+        still_there(n.offset + i * 8ull, slots[i], "index: a slot points outside all records");
+    }
+  }
+
+  bool can_hold_record(std::uint64_t offset) const {
+    const auto& super = reader_.super();
+    if (offset < super.regions_offset || offset >= reader_.file_size()) return false;
+    const std::uint64_t inside = (offset - super.regions_offset) % super.region_size;
+    return inside >= format::kRegionData && offset + format::kRecordHeaderSize <= reader_.file_size();
+  }
+
+  // In a live store a word may have moved on while we looked at what it said.
+  void still_there(std::uint64_t offset, std::uint64_t word, format::Why why) {
+    std::uint64_t now = 0;
+    if (reader_.read(offset, &now, 8) && now == word) damage(offset, why, "index");
+  }
+
+  const os::File& file_;
+  FileReader reader_;
+  const Progress& progress_;
+  Verdict verdict_{};
+  std::set<std::uint32_t> living_;
+  std::uint64_t described_ = 0;
+};
+
+Result<Verdict> verify(const std::string& path, const Progress& progress) {
+  auto file = os::open(path, os::Access::read);
+  if (!file) return file.error();
+  const auto super = read_superblock(*file, false);
+  if (!super) return super.error();
+  const auto info = os::info(*file);
+  if (!info) return info.error();
+  return Verifier(*file, *super, info->size, progress).run();
+}
+
+}  // namespace
+}  // namespace detail
+
+Result<Verdict> verify(std::string_view path, const Progress& progress) {
+  return detail::verify(std::string(path), progress);
+}
+
+}  // namespace durra
