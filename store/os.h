@@ -20,7 +20,21 @@ namespace durra::os {
 
 // ---- Faults: for tests --------------------------------------------------------------------------------------------
 enum class Call : std::uint8_t {
-  open, stat, read, write, allocate, truncate, map, advise, lock, sync, link, identity, random, limit, count_
+  open,
+  stat,
+  read,
+  write,
+  allocate,
+  truncate,
+  map,
+  advise,
+  lock,
+  sync,
+  link,
+  identity,
+  random,
+  limit,
+  count_
 };
 struct Faults {
   virtual ~Faults() = default;
@@ -88,7 +102,7 @@ Result<FileInfo> info(const File&);
 Result<void> read_at(const File&, std::uint64_t offset, void* to, std::size_t size);
 Result<void> write_at(const File&, std::uint64_t offset, const void* from, std::size_t size);
 
-// ---- Space: the whole difference between a full disk and SIGBUS ------------------------------------------------------
+// ---- Space: the whole difference between a full disk and SIGBUS -----------------------------------------------------
 // `full` (detail = bytes needed, available = bytes left as statvfs tells) for ENOSPC, EDQUOT, EFBIG and RLIMIT_FSIZE,
 // which is compared first so that no SIGXFSZ is raised.
 // Fills [offset, offset + size) with written zeros, in aligned pieces of at most `piece` bytes.
@@ -123,10 +137,10 @@ class Mapping {
   std::size_t size_ = 0;
 };
 // May reach beyond the end of the file.  The address is congruent to `offset` modulo 2 MiB when size is at least 2 MiB.
-// Too little address space: `io` ENOMEM with `what` = "not enough address space; create the store with a smaller max_size".
+// Too little address space: `io` ENOMEM, and `what` says to create the store with a smaller max_size.
 Result<Mapping> map(const File&, std::uint64_t offset, std::uint64_t size, Access);
 
-// ---- Locks: open file description locks on single bytes --------------------------------------------------------------
+// ---- Locks: open file description locks on single bytes -------------------------------------------------------------
 enum class Lock : std::uint8_t { shared, exclusive };
 // True when taken, false when another open file description holds it.  Never waits.
 Result<std::uint8_t> try_lock(const File&, std::uint64_t byte, Lock = Lock::exclusive);
@@ -148,8 +162,8 @@ class HeldByte {
   ~HeldByte() { release(); }
   explicit operator bool() const noexcept { return static_cast<bool>(page_); }
   bool by_descriptor() const noexcept { return static_cast<bool>(file_); }  // overlayfs: lost if somebody closes it
-  void release() noexcept;  // unlocks at once
-  void forget() noexcept;   // in a forked child
+  void release() noexcept;                                                  // unlocks at once
+  void forget() noexcept;                                                   // in a forked child
 
  private:
   Mapping page_;
@@ -157,16 +171,16 @@ class HeldByte {
 };
 
 // ---- Durability ---------------------------------------------------------------------------------------------------
-Result<void> sync(const File&);                       // fsync
+Result<void> sync(const File&);                           // fsync
 Result<void> sync_directory_of(const std::string& path);  // of the name itself
 
 // ---- Identity -----------------------------------------------------------------------------------------------------
 // Everything but `check`.  What this kernel or file system cannot tell is zero.
 Result<format::Identity> identity(const File&);
 struct FileSystem {
-  std::string name;     // "ext4"
-  bool supported;       // DESIGN.md §2b: ext4, xfs, btrfs, tmpfs, overlayfs (ext2/3 count as ext4; ramfs is refused)
-  bool volatile_;       // tmpfs: nothing survives a power cut
+  std::string name;  // "ext4"
+  bool supported;    // DESIGN.md §2b: ext4, xfs, btrfs, tmpfs, overlayfs (ext2/3 count as ext4; ramfs is refused)
+  bool volatile_;    // tmpfs: nothing survives a power cut
   bool locks_by_descriptor;  // overlayfs
 };
 Result<FileSystem> file_system(const File&);

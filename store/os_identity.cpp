@@ -87,59 +87,41 @@ Result<FileSystem> file_system(const File& f) {
 }
 
 FileSystem file_system_of(std::uint32_t magic) {
-  switch (magic) {
-    case EXT4_SUPER_MAGIC:
-      return {"ext4", true, false, false};
-    case XFS_SUPER_MAGIC:
-      return {"xfs", true, false, false};
-    case BTRFS_SUPER_MAGIC:
-      return {"btrfs", true, false, false};
-    case TMPFS_MAGIC:
-      return {"tmpfs", true, true, false};
-    case OVERLAYFS_SUPER_MAGIC:
-      return {"overlayfs", true, false, true};
-    case RAMFS_MAGIC:
-      return {"ramfs", false, true, false};
-    case HUGETLBFS_MAGIC:
-      return {"hugetlbfs", false, true, false};
-    case NFS_SUPER_MAGIC:
-      return {"nfs", false, false, false};
-    case V9FS_MAGIC:
-      return {"9p", false, false, false};
-    case FUSE_SUPER_MAGIC:
-      return {"fuse", false, false, false};
-    case SMB_SUPER_MAGIC:
-    case CIFS_SUPER_MAGIC:
-    case SMB2_SUPER_MAGIC:
-      return {"smb", false, false, false};
-    case CEPH_SUPER_MAGIC:
-      return {"ceph", false, false, false};
-    case F2FS_SUPER_MAGIC:
-      return {"f2fs", false, false, false};
-    case MSDOS_SUPER_MAGIC:
-      return {"vfat", false, false, false};
-    case EXFAT_SUPER_MAGIC:
-      return {"exfat", false, false, false};
-    case SQUASHFS_MAGIC:
-      return {"squashfs", false, false, false};
-    case EROFS_SUPER_MAGIC_V1:
-      return {"erofs", false, false, false};
-    case ISOFS_SUPER_MAGIC:
-      return {"iso9660", false, false, false};
-    case ECRYPTFS_SUPER_MAGIC:
-      return {"ecryptfs", false, false, false};
-    case 0x2fc12fc1:
-      return {"zfs", false, false, false};
-    case 0xca451a4e:
-      return {"bcachefs", false, false, false};
-    case 0x7366746e:
-      return {"ntfs", false, false, false};
-    case PROC_SUPER_MAGIC:
-      return {"proc", false, true, false};
-    case SYSFS_MAGIC:
-      return {"sysfs", false, true, false};
-    default:
-      break;
+  struct Known {
+    std::uint32_t magic;
+    const char* name;
+    bool supported = false, volatile_ = false, locks_by_descriptor = false;
+  };
+  static constexpr Known kKnown[] = {
+      {EXT4_SUPER_MAGIC, "ext4", true},
+      {XFS_SUPER_MAGIC, "xfs", true},
+      {BTRFS_SUPER_MAGIC, "btrfs", true},
+      {TMPFS_MAGIC, "tmpfs", true, true},
+      {OVERLAYFS_SUPER_MAGIC, "overlayfs", true, false, true},
+      {RAMFS_MAGIC, "ramfs", false, true},
+      {HUGETLBFS_MAGIC, "hugetlbfs", false, true},
+      {PROC_SUPER_MAGIC, "proc", false, true},
+      {SYSFS_MAGIC, "sysfs", false, true},
+      {NFS_SUPER_MAGIC, "nfs"},
+      {V9FS_MAGIC, "9p"},
+      {FUSE_SUPER_MAGIC, "fuse"},
+      {SMB_SUPER_MAGIC, "smb"},
+      {CIFS_SUPER_MAGIC, "smb"},
+      {SMB2_SUPER_MAGIC, "smb"},
+      {CEPH_SUPER_MAGIC, "ceph"},
+      {F2FS_SUPER_MAGIC, "f2fs"},
+      {MSDOS_SUPER_MAGIC, "vfat"},
+      {EXFAT_SUPER_MAGIC, "exfat"},
+      {SQUASHFS_MAGIC, "squashfs"},
+      {EROFS_SUPER_MAGIC_V1, "erofs"},
+      {ISOFS_SUPER_MAGIC, "iso9660"},
+      {ECRYPTFS_SUPER_MAGIC, "ecryptfs"},
+      {0x2fc12fc1, "zfs"},
+      {0xca451a4e, "bcachefs"},
+      {0x7366746e, "ntfs"},
+  };
+  for (const Known& k : kKnown) {
+    if (k.magic == magic) return {k.name, k.supported, k.volatile_, k.locks_by_descriptor};
   }
   char hex[16];
   std::snprintf(hex, sizeof hex, "0x%x", magic);

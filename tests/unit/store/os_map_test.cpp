@@ -148,7 +148,9 @@ TEST(OsMap, too_little_address_space_is_told_with_a_way_out) {
   const File f = made(s / "f", 65536);
   const std::string way_out = "not enough address space; create the store with a smaller max_size";
   EXPECT_EQ(test::run_child([&] {
-              const struct rlimit r { 1ull << 46, 1ull << 46 };
+              const struct rlimit r {
+                1ull << 46, 1ull << 46
+              };
               EXPECT_EQ(::setrlimit(RLIMIT_AS, &r), 0);
               const auto m = map(f, 0, 1ull << 46, Access::read_write);
               EXPECT_EQ(m.error().code, Code::io);

@@ -55,7 +55,9 @@ std::vector<std::string> names_in(const std::string& folder) {
 }
 
 void limit_file_size(std::uint64_t bytes) {
-  const struct rlimit r { bytes, RLIM_INFINITY };
+  const struct rlimit r {
+    bytes, RLIM_INFINITY
+  };
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &r), 0);
 }
 
@@ -206,6 +208,24 @@ TEST(OsReopen, without_proc_the_path_must_lead_to_the_same_file) {
   made(s / "f", 10);
   faults.fail(Call::open, ENOENT);
   expect_error(reopen(f, s / "f", Access::read).error(), Code::io, ESTALE, "the path leads to another file now");
+}
+
+TEST(OsReopen, a_container_without_proc_will_do) {
+  const Scratch s;
+  const int status = test::run_with_own_mounts([&] {
+    made(s / "f", 10);
+    if (::mount("tmpfs", "/proc", "tmpfs", 0, "size=1m") != 0) return test::kNoMounts;
+    auto f = open(s / "f", Access::read_write);
+    EXPECT_TRUE(f);
+    EXPECT_TRUE(reopen(*f, s / "f", Access::read));
+    EXPECT_EQ(identity(*f).value().boot_id, (std::array<std::uint8_t, 16>{}));
+    auto n = NewFile::create(s / "n", 0600);
+    EXPECT_TRUE(n);
+    EXPECT_TRUE(n->publish() || ::getuid() != 0) << "without it and without capabilities Linux before 6.10 cannot";
+    return 0;
+  });
+  if (WIFEXITED(status) && WEXITSTATUS(status) == test::kNoMounts) GTEST_SKIP() << "no mounts here";
+  EXPECT_EQ(status, 0);
 }
 
 TEST(OsInfo, tells_size_place_and_what_it_takes_on_disk) {
