@@ -23,6 +23,7 @@ void leave_clean(Handle& h) noexcept {
   const auto now = os::identity(h.file);
   if (!now || !os::sync(h.file)) return;
   step("close.sync");
+  shared::hint_store(h.seats.list[0].load()->shared->beat_ns, os::now_ns());  // what follows changes the file once more
   control.identity = *now;
   control.identity.check = format::identity_check(*now, h.space.seed());
   shared::guarded_store(control.clean, format::kClean);

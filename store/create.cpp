@@ -4,6 +4,7 @@
 
 #include "format/checksum.h"
 #include "format/head.h"
+#include "format/seat.h"
 #include "store/os.h"
 #include "store/step.h"
 
@@ -27,7 +28,10 @@ Result<void> write_control(const os::File& file, const format::Superblock& super
   if (!now) return now.error();
   control.identity = *now;
   control.identity.check = format::identity_check(*now, format::store_seed(super.uuid));
-  return os::write_at(file, format::kControlOffset, &control, sizeof control);
+  if (auto done = os::write_at(file, format::kControlOffset, &control, sizeof control); !done) return done;
+  // The first beat: a cold opener compares the newest with the time of the file's last change (F9).
+  const std::uint64_t beat = os::now_ns();
+  return os::write_at(file, super.seats_offset + offsetof(format::Seat, beat_ns), &beat, sizeof beat);
 }
 
 }  // namespace

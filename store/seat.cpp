@@ -68,12 +68,6 @@ Result<void> back_seat(Handle& h, std::uint32_t n) {
   return os::populate(&h.space.seat(n), sizeof(format::Seat));
 }
 
-// At most once a second: the time of the last operation, which a cold opener compares with the file's (F9).
-void beat(format::Seat& s) noexcept {
-  const std::uint64_t now = os::coarse_now_ns();
-  if (now - shared::hint_load(s.beat_ns) > 1'000'000'000) shared::hint_store(s.beat_ns, now);
-}
-
 void introduce(format::Seat& s) noexcept {
   s.pid = os::pid();
   s.tid = os::tid();
@@ -152,6 +146,11 @@ void settle_in(Handle& h, LocalSeat* s) {
 }
 
 }  // namespace
+
+void beat(format::Seat& s) noexcept {
+  const std::uint64_t now = os::coarse_now_ns();
+  if (now - shared::hint_load(s.beat_ns) > 1'000'000'000) shared::hint_store(s.beat_ns, now);
+}
 
 void forget_homes(std::uint64_t handle_id) noexcept {
   Alive& a = alive();

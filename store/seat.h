@@ -51,6 +51,9 @@ class OperationPin {
   std::uint64_t* cell_;
 };
 
+// At most once a second: the time of the seat's last operation, which a cold opener compares with the file's (F9).
+void beat(format::Seat&) noexcept;
+
 // Gives the seat back to the file: state FREE, byte released.  Its region was left before (leave_region).
 void leave_seat(LocalSeat&) noexcept;
 
