@@ -67,6 +67,7 @@ Result<format::Identity> identity(const File& f) {
     id.birth_ns = static_cast<std::uint64_t>(s.stx_btime.tv_sec) * 1'000'000'000u + s.stx_btime.tv_nsec;
   }
   id.boot_id = boot_id();
+  if (id.boot_id == std::array<std::uint8_t, 16>{}) id.mount_id = 0;  // unique within a boot: no boot, no witness
 
   alignas(struct file_handle) std::byte room[sizeof(struct file_handle) + sizeof id.handle];
   auto* handle = reinterpret_cast<struct file_handle*>(room);

@@ -100,6 +100,7 @@ TEST(OsIdentity, what_cannot_be_told_is_zero) {
     faults.fail(Call::identity, EACCES, k);
     const Identity id = identity(f).value();
     EXPECT_EQ(id.boot_id, (std::array<std::uint8_t, 16>{}));
+    EXPECT_EQ(id.mount_id, 0u) << "in the next boot another mount may have the same";
     EXPECT_EQ(id.inode, whole.inode);
   }
   faults.fail(Call::identity, EOPNOTSUPP, 4);
