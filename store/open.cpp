@@ -115,6 +115,7 @@ Result<void> make_trusted(Handle& h, format::Trust trust, const format::Identity
   if (trust == format::Trust::rebuild) {
     if (has_readers(h)) return Error{Code::busy, 0, 0, "a read-only opener is alive, and the index must be rebuilt"};
     shared::guarded_store(control.clean, format::kDirty);
+    control.identity = {};  // whoever finds a rebuild half done starts over, also in the same boot
     if (auto done = rebuild(h); !done) return done;
   }
   if (trust == format::Trust::warm) return {};
