@@ -50,7 +50,7 @@ Call& Call::needs_store() { return needs("STORE", store, "the file"); }
 
 Call& Call::needs(const char* name, std::string& to, const char* about) {
   parser_->needed.push_back(name);
-  parser_->add(name, about, [&to](const std::string& value) { to = value; })->type_name("");
+  parser_->add(name, about, [&to](const std::string& value) { to = value; })->type_name("")->required();
   return *this;
 }
 
@@ -142,16 +142,18 @@ void Call::parse() {
     app.parse(std::move(reversed));
   } catch (const CLI::CallForHelp&) {
     throw HelpWanted{app.help()};
+  } catch (const CLI::RequiredError&) {
+    for (const auto& name : parser_->needed)
+      if (app.get_option(name)->count() == 0) throw usage(std::string(verb.name) + ": " + name + " is missing" + see);
   } catch (const CLI::ParseError& e) {
     throw usage(std::string(verb.name) + ": " + escape(e.what()) + see);
   }
-  if (const auto extra = app.remaining(); !extra.empty()) {
-    const auto close = nearest(extra[0], parser_->option_names);
-    throw usage(std::string(verb.name) + ": did not expect \"" + escape(extra[0]) + "\"" +
+  for (const auto& extra : app.remaining()) {
+    if (extra == "--") continue;  // CLI11 counts the mark itself
+    const auto close = nearest(extra, parser_->option_names);
+    throw usage(std::string(verb.name) + ": did not expect \"" + escape(extra) + "\"" +
                 (close.empty() ? see : "; did you mean \"" + std::string(close) + "\"?"));
   }
-  for (const auto& name : parser_->needed)
-    if (app.get_option(name)->count() == 0) throw usage(std::string(verb.name) + ": " + name + " is missing" + see);
 }
 
 }  // namespace durra::tools

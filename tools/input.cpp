@@ -16,12 +16,13 @@
 namespace durra::tools {
 namespace {
 
-struct Descriptor {
-  int fd;
-  ~Descriptor() {
-    if (fd > STDIN_FILENO) close(fd);
-  }
-};
+// Closed by whoever drops it last; standard input is not ours to close.
+std::shared_ptr<const int> shared_descriptor(int fd) {
+  return {new int(fd), [](const int* p) {
+            if (*p > STDIN_FILENO) close(*p);
+            delete p;
+          }};
+}
 
 [[noreturn]] void refuse(const std::string& path) {
   const int code = errno;
@@ -33,19 +34,18 @@ struct Descriptor {
 
 Input Input::from(const std::string& path) {
   const bool standard = path == "-";
-  auto file =
-      std::make_shared<Descriptor>(Descriptor{standard ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC)});
-  if (file->fd < 0) refuse(path);
+  const auto fd = shared_descriptor(standard ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (*fd < 0) refuse(path);
   const std::string name = standard ? "standard input" : path;
-  Input input([file, name](char* to, std::size_t size) -> std::size_t {
+  Input input([fd, name](char* to, std::size_t size) -> std::size_t {
     for (;;) {
       if (interrupted()) return 0;
-      if (const auto got = read(file->fd, to, size); got >= 0) return static_cast<std::size_t>(got);
+      if (const auto got = read(*fd, to, size); got >= 0) return static_cast<std::size_t>(got);
       if (errno != EINTR) refuse(name);
     }
   });
   struct stat info {};
-  if (fstat(file->fd, &info) == 0 && S_ISREG(info.st_mode)) input.total_ = static_cast<std::uint64_t>(info.st_size);
+  if (fstat(*fd, &info) == 0 && S_ISREG(info.st_mode)) input.total_ = static_cast<std::uint64_t>(info.st_size);
   return input;
 }
 

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "tests/unit/tools/fake_input.h"
 #include "tools/failure.h"
@@ -49,6 +53,15 @@ TEST(LineInput, says_where_it_is) {
   EXPECT_EQ(input.line_number(), 2u);
   EXPECT_EQ(input.bytes_taken(), 5u);
   EXPECT_FALSE(input.next(line));
+}
+
+TEST(LineInput, a_file) {
+  const auto path = std::filesystem::temp_directory_path() / ("durra-input-" + std::to_string(getpid()));
+  std::ofstream(path) << "a\nb";
+  auto input = Input::from(path);
+  EXPECT_EQ(input.bytes_total(), 3u);
+  EXPECT_EQ(lines_of(std::move(input)), (Lines{"a", "b"}));
+  std::filesystem::remove(path);
 }
 
 TEST(LineInput, a_file_that_is_not_there_or_cannot_be_read) {
