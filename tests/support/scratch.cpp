@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -60,8 +61,16 @@ Scratch::Scratch(Where where) : path_(parent_of_scratch(where) + "/durra-test-XX
 }
 
 Scratch::~Scratch() {
-  std::error_code ignored;
-  if (::getpid() == owner_) std::filesystem::remove_all(path_, ignored);
+  if (::getpid() != owner_) return;
+  std::error_code failed;
+  std::filesystem::remove_all(path_, failed);
+  if (!failed) return;
+  // Not root, and a folder that nobody may enter (overlayfs leaves one).
+  const auto skip = std::filesystem::directory_options::skip_permission_denied;
+  for (const auto& e : std::filesystem::recursive_directory_iterator(path_, skip, failed)) {
+    if (e.is_directory() && !e.is_symlink()) ::chmod(e.path().c_str(), 0700);
+  }
+  std::filesystem::remove_all(path_, failed);
 }
 
 Child::Child(const std::function<int()>& body) {
