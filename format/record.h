@@ -74,12 +74,32 @@ constexpr std::uint64_t record_size(const Shape& s, std::uint64_t at) noexcept {
   return align_up(payload_start(s, at) + s.payload_size, 8);
 }
 
-std::uint32_t head_check(const RecordHeader&, std::uint64_t region_seed, std::uint64_t at) noexcept;
+// Covers body_check, shape and tag.  Two rounds of mix64: every get computes it, so it is inline and has no loop.
+// body_check is spread first, so that no flip in it and one in the tag cancel each other.
+constexpr std::uint32_t head_check(std::uint32_t body_check, std::uint64_t shape, std::uint64_t tag,
+                                   std::uint64_t region_seed, std::uint64_t at) noexcept {
+  const std::uint64_t first = mix64((region_seed + at) ^ shape);
+  return static_cast<std::uint32_t>(mix64(first + tag + body_check * 0x9e3779b97f4a7c15ULL));
+}
+constexpr std::uint32_t head_check(const RecordHeader& h, std::uint64_t region_seed, std::uint64_t at) noexcept {
+  return head_check(h.body_check, h.shape, h.tag, region_seed, at);
+}
 // `body`: the bytes from 48 to the end of the payload (key, alignment gap, payload).
 std::uint32_t body_check(const void* body, std::size_t size, std::uint64_t region_seed, std::uint64_t at) noexcept;
 // What `word` holds once `stamp` is certain.
 constexpr std::uint64_t stamp_check(std::uint64_t stamp, std::uint64_t region_seed, std::uint64_t at) noexcept {
   return mix64(stamp ^ mix64(region_seed + at)) | kStamped;
+}
+
+// Null iff a record of this shape may stand at file offset `at` with `room` bytes to the end of its region.
+constexpr Why check(const Shape& s, std::uint64_t at, std::uint64_t room) noexcept {
+  if (s.kind < RecordKind::put || s.kind > RecordKind::block) return "record: unknown kind";
+  if (1u << s.align_log2 > kAlignMax) return "record: unknown alignment";
+  if (s.key_size > kKeySizeMax) return "record: key too long";
+  if ((s.kind == RecordKind::tombstone || s.kind == RecordKind::batch_tombstone) && s.payload_size != 0)
+    return "record: a tombstone has no payload";
+  if (record_size(s, at) > room) return "record: longer than its region";
+  return nullptr;
 }
 
 // Null iff `h`, a private copy of the header at file offset `at`, is one of this life and lies within `room` bytes.

@@ -36,6 +36,15 @@ std::uint64_t pack(const RegionWord&) noexcept;
 RegionWord unpack(std::uint64_t word) noexcept;
 bool intact(std::uint64_t word) noexcept;  // the crc agrees and no field is out of its range
 
+// Parts of the packed word, for the path of every get.
+constexpr std::uint64_t generation_of(std::uint64_t word) noexcept { return word >> 16 & kGenerationMax; }
+constexpr bool is_run(std::uint64_t word) noexcept { return (word >> 5 & 1) != 0; }
+// Data or block, in a state from OPEN to RETIRED.
+constexpr bool may_hold_records(std::uint64_t word) noexcept {
+  const std::uint64_t state = word & 7, type = word >> 3 & 3;
+  return state >= 2 && state <= 6 && type != static_cast<std::uint64_t>(RegionType::index);
+}
+
 // A word that belongs to one life of a region: {generation low 16 | value 48}.  Of another life it counts as 0.
 constexpr std::uint64_t tagged(std::uint64_t generation, std::uint64_t value) noexcept {
   return generation << 48 | value;

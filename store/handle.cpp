@@ -36,11 +36,6 @@ Handle::~Handle() {
   }
 }
 
-std::optional<Error> Handle::refuse_read() const noexcept {
-  if (forked()) [[unlikely]] return Error{Code::forked, 0, 0, "opened before fork(); open the store again in the child"};
-  return {};
-}
-
 std::optional<Error> Handle::refuse_write() const noexcept {
   if (auto no = refuse_read()) return no;
   if (read_only) return Error{Code::read_only, 0, 0, "the handle was opened read-only"};

@@ -35,6 +35,10 @@ struct LocalSeat {
   std::atomic<bool> busy{false};       // an operation, or a draft, is using what follows
   std::optional<OpenRegion> region;
   std::uint64_t last_stamp = 0;        // stamps of one seat rise
+  // The clock is not read at every operation: a busy seat reads it every 64th, an idle one each time.
+  std::atomic<std::uint32_t> until_clock{0};
+  std::atomic<std::uint64_t> clock_ns{0};  // as last read
+  std::atomic<std::uint32_t> clock_period{0};
 };
 
 // Seats are only ever added while a handle lives.
@@ -71,7 +75,10 @@ struct Handle {
   std::atomic<std::uint64_t> last_reap_ns{0};
 
   // Null, or why no operation may run in this process: `forked`, `read_only`.
-  std::optional<Error> refuse_read() const noexcept;
+  std::optional<Error> refuse_read() const noexcept {
+    if (!forked()) [[likely]] return {};
+    return Error{Code::forked, 0, 0, "opened before fork(); open the store again in the child"};
+  }
   std::optional<Error> refuse_write() const noexcept;
   bool forked() const noexcept { return cookie != os::fork_cookie(); }
 

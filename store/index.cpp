@@ -21,7 +21,7 @@ struct Leaf {
 };
 
 // From the root to the leaf.  `count` = 0: nothing below yet.
-Leaf descend(const Handle& h, std::uint64_t tag) noexcept {
+[[gnu::always_inline]] inline Leaf descend(const Handle& h, std::uint64_t tag) noexcept {
   const Space& space = h.space;
   Leaf leaf;
   leaf.parent = &space.root(format::root_slot(tag, space.root_bits()));
@@ -54,7 +54,8 @@ enum class Match { yes, no, damaged };
 
 // Whether the record named by a slot with our 20 bits is of our key.  A record whose header is damaged might have been:
 // the caller says `damaged` rather than not_found.
-Match match(const Handle& h, const KeyView& key, std::uint64_t word, RecordRef& record, format::Why& why) noexcept {
+[[gnu::always_inline]] inline Match match(const Handle& h, const KeyView& key, std::uint64_t word, RecordRef& record,
+                                          format::Why& why) noexcept {
   why = h.space.locate(format::slot_offset(word), record);
   if (why != nullptr) return Match::damaged;
   if (record.tag() != key.tag) return Match::no;

@@ -6,6 +6,7 @@
 #include <durra/result.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -187,7 +188,14 @@ Result<FileSystem> file_system(const File&);
 
 // ---- This process -------------------------------------------------------------------------------------------------
 // Differs in a process and in every child of its forks (also raw clone): a word in a page that fork wipes.  Never 0.
-std::uint64_t fork_cookie() noexcept;
+// Inline, because every operation asks: two loads.
+inline std::atomic<std::atomic<std::uint64_t>*> cookie_page{nullptr};
+std::uint64_t new_fork_cookie() noexcept;
+inline std::uint64_t fork_cookie() noexcept {
+  const std::atomic<std::uint64_t>* page = cookie_page.load(std::memory_order_acquire);
+  const std::uint64_t cookie = page != nullptr ? page->load(std::memory_order_relaxed) : 0;
+  return cookie != 0 ? cookie : new_fork_cookie();
+}
 
 std::uint64_t now_ns() noexcept;         // UTC since 1970
 std::uint64_t coarse_now_ns() noexcept;  // the same at the kernel's tick, a few ns to read

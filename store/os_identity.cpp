@@ -133,7 +133,6 @@ FileSystem file_system_of(std::uint32_t magic) {
 namespace {
 
 using Word = std::atomic<std::uint64_t>;
-std::atomic<Word*> cookie_page{nullptr};
 // Inherited: so what a child takes from it no ancestor has had.
 std::atomic<std::uint64_t> last_cookie{0};
 
@@ -153,21 +152,15 @@ Word* make_cookie_page() {
   return expected;
 }
 
-std::uint64_t new_cookie() noexcept {
+}  // namespace
+
+std::uint64_t new_fork_cookie() noexcept {
   Word* page = cookie_page.load(std::memory_order_acquire);
   if (!page) page = make_cookie_page();
   if (!page) return std::uint64_t{1} << 63 | pid();  // slower, and as right as process numbers are unique
   std::uint64_t now = 0;
   const std::uint64_t fresh = last_cookie.fetch_add(1) + 1;
   return page->compare_exchange_strong(now, fresh) ? fresh : now;
-}
-
-}  // namespace
-
-std::uint64_t fork_cookie() noexcept {
-  const Word* page = cookie_page.load(std::memory_order_acquire);
-  const std::uint64_t cookie = page ? page->load(std::memory_order_relaxed) : 0;
-  return cookie != 0 ? cookie : new_cookie();
 }
 
 // ---- This process -------------------------------------------------------------------------------------------------

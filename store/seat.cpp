@@ -46,6 +46,7 @@ struct ThreadHomes {
   }
   // Makes `home` the first; the last falls out.
   void remember(const Home& home) noexcept {
+    last_home = {home.handle_id, home.seat};
     give_back(list.back());
     std::move_backward(list.begin(), list.end() - 1, list.end());
     list.front() = home;
@@ -54,6 +55,7 @@ struct ThreadHomes {
     for (std::size_t i = 0; i < list.size(); ++i)
       if (list[i].handle_id == handle_id) {
         if (i != 0) std::swap(list[0], list[i]);
+        last_home = {list[0].handle_id, list[0].seat};
         return list[0].seat;
       }
     return nullptr;
@@ -147,8 +149,7 @@ void settle_in(Handle& h, LocalSeat* s) {
 
 }  // namespace
 
-void beat(format::Seat& s) noexcept {
-  const std::uint64_t now = os::coarse_now_ns();
+void beat(format::Seat& s, std::uint64_t now) noexcept {
   if (now - shared::hint_load(s.beat_ns) > 1'000'000'000) shared::hint_store(s.beat_ns, now);
 }
 
@@ -158,7 +159,7 @@ void forget_homes(std::uint64_t handle_id) noexcept {
   a.handles.erase(handle_id);
 }
 
-Result<LocalSeat*> home_seat(Handle& h) {
+Result<LocalSeat*> find_home(Handle& h) {
   if (LocalSeat* s = homes.find(h.id)) [[likely]] return s;
   LocalSeat* s = find_seat(h, [](LocalSeat& l) { return l.homes.load() == 0 && shared::looks_idle(l.busy); });
   if (s == nullptr) {
@@ -194,15 +195,31 @@ Result<ExclusiveSeat> ExclusiveSeat::take(Handle& h) {
   return ExclusiveSeat(s);
 }
 
+namespace {
+
+void read_clock(LocalSeat& seat) noexcept {
+  const std::uint64_t now = os::coarse_now_ns();
+  const bool busy = now - shared::mark_load(seat.clock_ns) < 50'000'000;
+  const std::uint32_t period = busy ? std::min(63u, seat.clock_period.load() * 2 + 1) : 0;
+  seat.clock_period.store(period);
+  shared::count_from(seat.until_clock, period);
+  shared::mark_raise(seat.clock_ns, now);
+  beat(*seat.shared, now);
+}
+
+}  // namespace
+
 std::uint64_t* pin(Handle& h, LocalSeat& seat, std::uint64_t count) noexcept {
   auto& cells = seat.shared->pins;
-  beat(*seat.shared);
+  if (shared::count_down(seat.until_clock)) read_clock(seat);
   const std::uint64_t epoch = shared::epoch_load(h.space.control());
   for (auto& cell : cells) {
     const std::uint64_t now = shared::pin_load(cell);
     if (format::pin_count(now) == 0 &&
-        shared::pin_enter(cell, now, format::pin_cell(epoch, count) | (now & format::kPinClosing)))
+        shared::pin_enter(cell, now, format::pin_cell(epoch, count) | (now & format::kPinClosing))) {
+      if (&cell == &cells[0]) shared::hint_store(seat.shared->pinned_since_ns, shared::mark_load(seat.clock_ns));
       return &cell;
+    }
   }
   for (;;) {  // all four are busy: join the youngest that has room
     std::uint64_t* best = nullptr;

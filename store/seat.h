@@ -4,8 +4,19 @@
 
 namespace durra::detail {
 
+// Where this thread went last.  Trivial, so that reading it costs no check of initialisation.
+struct LastHome {
+  std::uint64_t handle_id;
+  LocalSeat* seat;
+};
+inline thread_local constinit LastHome last_home{0, nullptr};
+Result<LocalSeat*> find_home(Handle&);
+
 // The seat this thread comes to first: shared with other threads only when the file has no more.  For pins.
-Result<LocalSeat*> home_seat(Handle&);
+inline Result<LocalSeat*> home_seat(Handle& h) {
+  if (last_home.handle_id == h.id) [[likely]] return last_home.seat;
+  return find_home(h);
+}
 
 // A seat for this thread alone, for as long as this object lives: what a put, erase or draft needs.
 class ExclusiveSeat {
@@ -52,7 +63,7 @@ class OperationPin {
 };
 
 // At most once a second: the time of the seat's last operation, which a cold opener compares with the file's (F9).
-void beat(format::Seat&) noexcept;
+void beat(format::Seat&, std::uint64_t now_ns) noexcept;
 
 // Gives the seat back to the file: state FREE, byte released.  Its region was left before (leave_region).
 void leave_seat(LocalSeat&) noexcept;

@@ -138,6 +138,16 @@ inline void release(std::atomic<bool>& busy) noexcept { busy.store(false, std::m
 // S15 references to a handle: the last one tears it down and must see what all others did.
 inline void refer(std::atomic<std::int64_t>& n) noexcept { n.fetch_add(1, std::memory_order_relaxed); }
 inline bool unrefer(std::atomic<std::int64_t>& n) noexcept { return n.fetch_sub(1, std::memory_order_acq_rel) == 1; }
+// S17 a countdown that threads sharing a seat may run down a little faster: what it paces is a hint.
+inline bool count_down(std::atomic<std::uint32_t>& n) noexcept {
+  const std::uint32_t left = n.load(std::memory_order_relaxed);
+  if (left == 0) return true;
+  n.store(left - 1, std::memory_order_relaxed);
+  return false;
+}
+inline void count_from(std::atomic<std::uint32_t>& n, std::uint32_t from) noexcept {
+  n.store(from, std::memory_order_relaxed);
+}
 // S16 process-local watermarks: what they promise was done by a system call before the store.
 inline std::uint64_t mark_load(const std::atomic<std::uint64_t>& m) noexcept {
   return m.load(std::memory_order_acquire);

@@ -19,6 +19,7 @@ def xxh3(data, seed):
 
 
 def mix64(x):
+    x &= M64
     for k in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
         x = ((x ^ x >> 33) * k) & M64
     return x ^ x >> 33
@@ -64,6 +65,8 @@ class Reader:
         self.file = File(path)
         self.damage = []
         self.superblock(self.file.read(0, 256))
+        if self.file.size < self.regions_at:
+            raise Unreadable("truncated inside its head")
 
     def superblock(self, b):
         (magic, version, order, _, incompatible, _, uuid, _, self.region_size, self.region_count, seats, root, seats_at,
@@ -94,7 +97,7 @@ class Reader:
         return (generation, kind, run) if valid else None
 
     def region_seed(self, r, generation):
-        return mix64((mix64(self.seed ^ r) + generation) & M64)
+        return mix64(mix64(self.seed ^ r) + generation)
 
     def life_floor(self, r):
         """The least generation that may count; damage is noted as a rebuild would."""
@@ -118,7 +121,8 @@ class Reader:
             size, key_size = shape & (1 << 44) - 1, shape >> 44 & 0x7FF
             kind, align = shape >> 55 & 7, (shape >> 58 & 15) + 3
             payload_at = align_up(at + 48 + key_size, 1 << align)
-            if (head != xxh3(h[4:24], seed + at) & 0xFFFFFFFF or not 1 <= kind <= 6 or align > 12 or key_size > 1024
+            expected = mix64(mix64((seed + at) & M64 ^ shape) + tag + body * 0x9E3779B97F4A7C15)
+            if (head != expected & 0xFFFFFFFF or not 1 <= kind <= 6 or align > 12 or key_size > 1024
                     or kind in (2, 4) and size or align_up(payload_at + size, 8) > end):
                 break
             b = self.file.read(at + 48, payload_at + size - at - 48)
@@ -128,7 +132,7 @@ class Reader:
             if shape >> 62 & 1:
                 payload = self.unpack(at, payload)
             key = b[:key_size] if key_size else unmix64(tag) ^ self.seed
-            certain = mix64(stamp ^ mix64((seed + at) & M64)) | 1 << 63
+            certain = mix64(stamp ^ mix64(seed + at)) | 1 << 63
             if stamp and stamp >> 62 == 0 and word == certain and kind in (PUT, TOMBSTONE):
                 if key_size and tag != xxh3(key, self.seed):
                     self.damage.append((at, "tag of another key"))
