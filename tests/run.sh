@@ -48,7 +48,7 @@ run_tests() {  # FOLDER [ARGUMENTS OF CTEST]
   ctest --test-dir "$1" -j2 --output-on-failure --no-tests=error "${@:2}"
 }
 
-build_release() { configure build -DCMAKE_BUILD_TYPE=Release && ninja -C build -j2; }
+build_release() { configure build -DCMAKE_BUILD_TYPE=Release -DDURRA_TESTS=ON && ninja -C build -j2; }
 build_headers() { ninja -C build -j2 all_verify_interface_header_sets; }  # each public header stands alone
 build_sanitized() { configure build-san "${clang[@]}" -DDURRA_SANITIZE=address,undefined && ninja -C build-san -j2; }
 test_sanitized() {  # a tenth of the random cases: the release build runs them all

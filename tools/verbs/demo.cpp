@@ -24,7 +24,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr unsigned kWriters = 4;
-constexpr std::uint64_t kBurst = 500;  // records, then a pause: five seconds shall not fill anybody's disk
+constexpr std::uint64_t kBurst = 3000;  // records, then a pause: five seconds shall not fill anybody's disk
 
 // What the writers promise, where no kill can take it back.
 struct Sheet {
@@ -44,7 +44,7 @@ int write(std::uint64_t writer, std::uint64_t fd) {
   for (std::uint64_t n = sheet->acknowledged[w] + 1;; ++n) {
     must(store.put(key_of(w, n), text_of(w, n)), sheet->path.data());
     sheet->acknowledged[w] = n;
-    if (n % kBurst == 0) nap(milliseconds(10));
+    if (n % kBurst == 0) nap(milliseconds(60));
   }
 }
 
@@ -67,7 +67,7 @@ class Demo {
     say("{} processes put records into {} at the same time", kWriters, path_);
     for (unsigned w = 0; w < kWriters; ++w) start(w);
     for (int i = 0; i < 8; ++i) {
-      nap(milliseconds(350 + random_.below(150)));
+      nap(milliseconds(320 + random_.below(100)));
       kill_one(static_cast<unsigned>(random_.below(kWriters)));
     }
     nap(milliseconds(300));
@@ -101,8 +101,8 @@ class Demo {
     const pid_t victim = children_[w];
     bury(w);
     const std::uint64_t before = of_others(w);
-    nap(milliseconds(25));
-    say("kill -9 {} after its record {}; the others put {} in the next 25 ms", victim,
+    nap(milliseconds(100));
+    say("kill -9 {} after its record {}; the others put {} in the next 100 ms", victim,
         count_text(sheet_->acknowledged[w]), count_text(of_others(w) - before));
     start(w);
   }

@@ -23,16 +23,11 @@ std::string uuid_text(const std::array<std::uint8_t, 16>& uuid) {
 
 const char* opened_text(Opened opened) {
   switch (opened) {
-    case Opened::created:
-      return "created just now";
-    case Opened::warm:
-      return "others have it open; index used as it was";
-    case Opened::clean:
-      return "closed in order; index used as it was";
-    case Opened::same_boot:
-      return "same boot; index used as it was";
-    case Opened::rebuilt:
-      return "index rebuilt from the records";
+    case Opened::created: return "created just now";
+    case Opened::warm: return "others have it open; index used as it was";
+    case Opened::clean: return "closed in order; index used as it was";
+    case Opened::same_boot: return "same boot; index used as it was";
+    case Opened::rebuilt: return "index rebuilt from the records";
   }
   return "";
 }
@@ -95,8 +90,11 @@ void print(const Stats& s, const std::string& path, const std::string& place) {
 }  // namespace
 
 int verb_info(Call& call) {
-  call.needs_store().parse();
-  const auto store = open_to_read(call.store);
+  bool rebuild = false;
+  call.needs_store()
+      .flag("--rebuild", rebuild, "first rebuild the index from the records; nobody else may have the store open")
+      .parse();
+  const auto store = rebuild ? open_to_rebuild(call.store) : open_to_read(call.store);
   const auto all = must(stats(store), call.store);
   const auto place = place_text(call.store);
   if (call.json)
