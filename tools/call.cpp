@@ -148,6 +148,8 @@ void Call::parse() {
   } catch (const CLI::ParseError& e) {
     throw usage(std::string(verb.name) + ": " + escape(e.what()) + see);
   }
+  if (store.empty() && !parser_->needed.empty() && parser_->needed[0] == "STORE")
+    throw usage(std::string(verb.name) + ": STORE is empty" + see);
   for (const auto& extra : app.remaining()) {
     if (extra == "--") continue;  // CLI11 counts the mark itself
     const auto close = nearest(extra, parser_->option_names);

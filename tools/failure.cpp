@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "tools/text.h"
 
@@ -43,44 +44,46 @@ std::string full_text(const Error& e) {
   return e.errno_value != 0 ? "disk full" : or_else(e.what, "full");
 }
 
-// Only the system speaks of bytes; `detail` of the library's own limits is seats or slots.
+// Bytes are what the system and max_size speak of; `detail` of other limits is seats or slots.
 std::string room_text(const Error& e) {
-  if (e.errno_value == 0 || e.detail == 0) return "";
-  return " (needs " + size_text(e.detail) + ", " + size_text(e.available) + " free)";
+  if (e.detail == 0 || (e.errno_value == 0 && e.available == 0)) return "";
+  return " (needs " + size_text(e.detail) + ", " +
+         (e.errno_value == 0 ? "the limit is " + size_text(e.available) : size_text(e.available) + " free") + ")";
+}
+
+bool folder_exists(const std::string& path) {
+  const auto folder = std::filesystem::path(path).parent_path();
+  std::error_code ignored;
+  return folder.empty() || std::filesystem::is_directory(folder, ignored);
 }
 
 std::string words(const std::string& path, const Error& e) {
   const std::string shown = escape(path);
   switch (e.code) {
     case Code::not_found:
+      if (!folder_exists(path)) return "no such folder";
       return "no such file; durra create " + shown + " makes one";
-    case Code::conflict:
-      return "another version is there, nothing was changed";
-    case Code::full:
-      return full_text(e) + ", nothing was changed" + room_text(e);
-    case Code::busy:
-      if (e.errno_value == EEXIST) return "exists already, nothing was changed";
-      return e.message() + "; nothing was changed; see: durra who " + shown;
-    case Code::damaged:
-      return e.message() + "; into a new file: durra recover " + shown + " " + shown + ".recovered";
+    case Code::conflict: return or_else(e.what, "another version is there") + ", nothing was changed";
+    case Code::full: return full_text(e) + ", nothing was changed" + room_text(e);
+    case Code::busy: return e.message() + "; nothing was changed; see: durra who " + shown;
+    case Code::damaged: return e.message() + "; into a new file: durra recover " + shown + " " + shown + ".recovered";
     case Code::unsupported: {
       const bool foreign = e.what != nullptr && std::strstr(e.what, "not a durra") != nullptr;
       return foreign ? "not a durra store" + first_bytes(path) : or_else(e.what, "not supported") + errno_text(e);
     }
-    case Code::invalid:
-      return or_else(e.what, "invalid");
+    case Code::invalid: return or_else(e.what, "invalid");
     case Code::io:
+      if (e.errno_value == ENOENT && !folder_exists(path)) return "no such folder, nothing was changed";
       return or_else(e.what, "the system refused") + errno_text(e) + "; nothing was changed";
-    case Code::read_only:
-      return or_else(e.what, "opened for reading only") + ", nothing was changed";
+    case Code::read_only: return or_else(e.what, "opened for reading only") + ", nothing was changed";
     case Code::too_large:
-      return e.message() + ", nothing was changed";
+      return or_else(e.what, "too large") + (e.detail == 0 ? "" : " (at most " + size_text(e.detail) + ")") +
+             ", nothing was changed";
     case Code::mismatch:
     case Code::timeout:
     case Code::sync_lost:
     case Code::evicted:
-    case Code::forked:
-      break;
+    case Code::forked: break;
   }
   return e.message();
 }

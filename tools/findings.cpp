@@ -1,7 +1,8 @@
 // Damage that verify and recover found.
 #include "tools/findings.h"
 
-#include <cerrno>
+#include <unistd.h>
+
 #include <cstdio>
 
 #include "tools/exit.h"
@@ -33,8 +34,10 @@ int answer_with_damage(const Call& call, Json data, const std::vector<Finding>& 
   return ok ? kDone : kDamage;
 }
 
-const std::string& blame(const Error& error, const std::string& old, const std::string& fresh) {
-  return error.code == Code::full || error.errno_value == EEXIST ? fresh : old;
+Complaint copy_complaint(const Error& error, const std::string& old, const std::string& fresh) {
+  const bool about_old = error.code == Code::damaged || error.code == Code::unsupported || error.code == Code::busy ||
+                         access(old.c_str(), R_OK) != 0;
+  return complaint(about_old ? old : fresh, error);
 }
 
 }  // namespace durra::tools

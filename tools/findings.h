@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "tools/failure.h"
 #include "tools/json.h"
 
 namespace durra::tools {
@@ -15,7 +16,7 @@ std::string finding_text(const Finding&);
 // Prints the envelope with data and damage; not ok, and exit 3, when there is damage or loss.
 int answer_with_damage(const Call&, Json data, const std::vector<Finding>& damage, std::uint64_t lost = 0);
 
-// Of a copy from `old` to `fresh`: the path that the error is about.
-const std::string& blame(const Error&, const std::string& old, const std::string& fresh);
+// Of a copy from `old` to `fresh`: the complaint about the one that the error is about.
+Complaint copy_complaint(const Error&, const std::string& old, const std::string& fresh);
 
 }  // namespace durra::tools

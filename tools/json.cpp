@@ -31,8 +31,10 @@ void answer(const Call& call, Json data) {
 Json error_json(const Error& e, std::string_view message) {
   Json json{{"code", name(e.code)}};
   if (e.code == Code::damaged) json["offset"] = e.detail;
-  if (e.code == Code::full && e.errno_value != 0)
-    json["needed_bytes"] = e.detail, json["available_bytes"] = e.available;
+  if (e.code == Code::full && (e.errno_value != 0 || e.available != 0)) {
+    json["needed_bytes"] = e.detail;
+    json[e.errno_value != 0 ? "available_bytes" : "limit_bytes"] = e.available;
+  }
   if (e.code == Code::too_large && e.detail != 0) json["limit_bytes"] = e.detail;
   if (e.code == Code::busy && e.detail != 0) json["pid"] = e.detail;
   if (e.errno_value != 0) json["errno"] = e.errno_value;

@@ -30,7 +30,7 @@ int verb_backup(Call& call) {
   const auto begun = std::chrono::steady_clock::now();
   const auto store = open_to_change(call.store);
   const auto copied = watched_backup(store, fresh);
-  if (!copied) throw complaint(blame(copied.error(), call.store, fresh), copied.error());
+  if (!copied) throw copy_complaint(copied.error(), call.store, fresh);
   const auto ns = static_cast<std::uint64_t>((std::chrono::steady_clock::now() - begun) / std::chrono::nanoseconds(1));
   if (call.json)
     answer(call, {{"new_store", fresh}, {"records", copied->records}, {"bytes", copied->bytes}, {"duration_ns", ns}});

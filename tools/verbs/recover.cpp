@@ -39,7 +39,7 @@ int verb_recover(Call& call) {
 
   const InterruptGuard guard;
   const auto done = watched_recover(call.store, *fresh, accept_older);
-  if (!done) throw complaint(blame(done.error(), call.store, *fresh), done.error());
+  if (!done) throw copy_complaint(done.error(), call.store, *fresh);
   if (call.json)
     return answer_with_damage(call,
                               {{"new_store", *fresh},

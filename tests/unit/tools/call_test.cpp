@@ -72,6 +72,7 @@ TEST(Arguments, a_payload_is_taken_as_it_is) {
 TEST(Arguments, mistakes_are_said_and_mended) {
   EXPECT_EQ(complaint_of({}), "put: STORE is missing; see: durra put --help");
   EXPECT_EQ(complaint_of({"s"}), "put: KEY is missing; see: durra put --help");
+  EXPECT_EQ(complaint_of({"", "k"}), "put: STORE is empty; see: durra put --help");
   EXPECT_EQ(complaint_of({"s", "k", "v", "x"}), "put: did not expect \"x\"; see: durra put --help");
   EXPECT_EQ(complaint_of({"s", "k", "--flg"}), "put: did not expect \"--flg\"; did you mean \"--flag\"?");
   EXPECT_EQ(complaint_of({"s", "k", "--size", "64MB"}), "--size 64MB: expected a size like 64KiB, 1MiB, 64GiB");

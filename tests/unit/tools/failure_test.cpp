@@ -28,7 +28,13 @@ TEST(Failure, says_what_was_left_and_what_next) {
             "every participant seat is taken, nothing was changed");
   EXPECT_EQ(words({Code::damaged, 0, 0x4c0, "record checksum mismatch"}),
             "damaged at 0x4c0: record checksum mismatch; into a new file: durra recover app.durra app.durra.recovered");
-  EXPECT_EQ(words({Code::busy, EEXIST, 0, "the name is taken"}), "exists already, nothing was changed");
+  EXPECT_EQ(words({Code::full, 0, 1 << 20, "max_size is reached", 8 << 20}),
+            "max_size is reached, nothing was changed (needs 1 MiB, the limit is 8 MiB)");
+  EXPECT_EQ(words({Code::conflict, 0, 0, "the file exists already"}), "the file exists already, nothing was changed");
+  EXPECT_EQ(words({Code::conflict}), "another version is there, nothing was changed");
+  EXPECT_EQ(words({Code::too_large, 0, 1024, "the key is too long"}),
+            "the key is too long (at most 1 KiB), nothing was changed");
+  EXPECT_EQ(complaint("no/such/folder.durra", {Code::not_found}).text, "no such folder");
   EXPECT_EQ(words({Code::busy, 0, 4121, "is being rebuilt"}),
             "busy: is being rebuilt (process 4121); nothing was changed; see: durra who app.durra");
   EXPECT_EQ(words({Code::io, EACCES, 0, "open"}), "open: Permission denied; nothing was changed");

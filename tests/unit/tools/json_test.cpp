@@ -54,6 +54,8 @@ TEST(CommandJson, errors_carry_what_their_code_means) {
   EXPECT_EQ(error_json({Code::full, 28, 4096, "x", 17}, "m").dump(),
             R"({"code":"full","needed_bytes":4096,"available_bytes":17,"errno":28,"message":"m"})");
   EXPECT_EQ(error_json({Code::full, 0, 1024, "seats"}, "m").dump(), R"({"code":"full","message":"m"})");
+  EXPECT_EQ(error_json({Code::full, 0, 4096, "x", 8192}, "m").dump(),
+            R"({"code":"full","needed_bytes":4096,"limit_bytes":8192,"message":"m"})");
   EXPECT_EQ(error_json({Code::too_large, 0, 1024}, "m").dump(),
             R"({"code":"too_large","limit_bytes":1024,"message":"m"})");
   EXPECT_EQ(error_json({Code::busy, 0, 4121}, "m").dump(), R"({"code":"busy","pid":4121,"message":"m"})");
