@@ -85,44 +85,31 @@ bool same_boot(const Identity& stored, const Identity& now, std::uint64_t store_
 
 const char* name(Life l) noexcept {
   switch (l) {
-    case Life::ended:
-      return "ended";
-    case Life::same:
-      return "same";
-    case Life::newer:
-      return "newer";
+    case Life::ended: return "ended";
+    case Life::same: return "same";
+    case Life::newer: return "newer";
   }
   return "unknown";
 }
 
 const char* name(Action a) noexcept {
   switch (a) {
-    case Action::free:
-      return "free";
-    case Action::parse:
-      return "parse";
-    case Action::parse_strict:
-      return "parse_strict";
-    case Action::block:
-      return "block";
-    case Action::damage:
-      return "damage";
+    case Action::free: return "free";
+    case Action::parse: return "parse";
+    case Action::parse_strict: return "parse_strict";
+    case Action::block: return "block";
+    case Action::damage: return "damage";
   }
   return "unknown";
 }
 
 const char* name(Trust t) noexcept {
   switch (t) {
-    case Trust::warm:
-      return "warm";
-    case Trust::clean:
-      return "clean";
-    case Trust::same_boot:
-      return "same_boot";
-    case Trust::rebuild:
-      return "rebuild";
-    case Trust::refuse:
-      return "refuse";
+    case Trust::warm: return "warm";
+    case Trust::clean: return "clean";
+    case Trust::same_boot: return "same_boot";
+    case Trust::rebuild: return "rebuild";
+    case Trust::refuse: return "refuse";
   }
   return "unknown";
 }

@@ -46,34 +46,23 @@ Why check(const RegionHeader& h, std::uint64_t store_seed, std::uint64_t number,
 
 const char* name(RegionState s) noexcept {
   switch (s) {
-    case RegionState::free:
-      return "free";
-    case RegionState::claimed:
-      return "claimed";
-    case RegionState::open:
-      return "open";
-    case RegionState::partial:
-      return "partial";
-    case RegionState::sealed:
-      return "sealed";
-    case RegionState::compacting:
-      return "compacting";
-    case RegionState::retired:
-      return "retired";
-    case RegionState::body:
-      return "body";
+    case RegionState::free: return "free";
+    case RegionState::claimed: return "claimed";
+    case RegionState::open: return "open";
+    case RegionState::partial: return "partial";
+    case RegionState::sealed: return "sealed";
+    case RegionState::compacting: return "compacting";
+    case RegionState::retired: return "retired";
+    case RegionState::body: return "body";
   }
   return "unknown";
 }
 
 const char* name(RegionType t) noexcept {
   switch (t) {
-    case RegionType::data:
-      return "data";
-    case RegionType::index:
-      return "index";
-    case RegionType::block:
-      return "block";
+    case RegionType::data: return "data";
+    case RegionType::index: return "index";
+    case RegionType::block: return "block";
   }
   return "unknown";
 }

@@ -31,36 +31,21 @@ void detail::fail(const Error& e) { throw Failure(e); }
 
 const char* name(Code code) noexcept {
   switch (code) {
-    case Code::not_found:
-      return "not_found";
-    case Code::conflict:
-      return "conflict";
-    case Code::timeout:
-      return "timeout";
-    case Code::busy:
-      return "busy";
-    case Code::full:
-      return "full";
-    case Code::mismatch:
-      return "mismatch";
-    case Code::damaged:
-      return "damaged";
-    case Code::sync_lost:
-      return "sync_lost";
-    case Code::unsupported:
-      return "unsupported";
-    case Code::evicted:
-      return "evicted";
-    case Code::forked:
-      return "forked";
-    case Code::read_only:
-      return "read_only";
-    case Code::too_large:
-      return "too_large";
-    case Code::invalid:
-      return "invalid";
-    case Code::io:
-      return "io";
+    case Code::not_found: return "not_found";
+    case Code::conflict: return "conflict";
+    case Code::timeout: return "timeout";
+    case Code::busy: return "busy";
+    case Code::full: return "full";
+    case Code::mismatch: return "mismatch";
+    case Code::damaged: return "damaged";
+    case Code::sync_lost: return "sync_lost";
+    case Code::unsupported: return "unsupported";
+    case Code::evicted: return "evicted";
+    case Code::forked: return "forked";
+    case Code::read_only: return "read_only";
+    case Code::too_large: return "too_large";
+    case Code::invalid: return "invalid";
+    case Code::io: return "io";
   }
   return "unknown";
 }

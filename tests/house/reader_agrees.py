@@ -15,7 +15,7 @@ SEED = int(os.environ.get("DURRA_SEED", random.randrange(1 << 32)))
 
 
 def records(rng):
-    """NDJSON as `durra dump` prints it: keys and payloads of every kind and of sizes from nothing to a run of regions."""
+    """As `durra dump` prints them: keys and payloads of every kind, of sizes from nothing to a run of regions."""
     names = [{"key": f"user/{n}"} for n in range(300)] + [{"id": n} for n in (0, 7, 1 << 63, (1 << 64) - 1)]
     names += [{"key": "7"}, {"key": "ü" * 512}, {"key_base64": base64.b64encode(b"\xff\xfe").decode()}]
     for _ in range(3000):
@@ -51,8 +51,8 @@ with tempfile.TemporaryDirectory() as folder:
     store = Path(folder) / "s.durra"
     for compress in ([], ["--compress"]):
         run(DURRA, "import", store, *compress, input=lines_of(records(rng)))
-        for n in rng.sample(range(300), 30):
-            subprocess.run([DURRA, "erase", store, f"user/{n}"], check=False, capture_output=True)  # may be erased already
+        for n in rng.sample(range(300), 30):  # some twice: then there is nothing to erase
+            subprocess.run([DURRA, "erase", store, f"user/{n}"], check=False, capture_output=True)
         ours, theirs = normal(run(DURRA, "dump", store)), normal(run(sys.executable, ROOT / "tests/reader.py", store))
         if ours != theirs:
             only = [f"  dump only: {t[:100]}" for t in ours if t not in theirs]

@@ -33,6 +33,16 @@ RC_GTEST_PROP(Checksum, crc8_sees_every_one_and_two_bit_error, (std::uint64_t wo
   }
 }
 
+RC_GTEST_PROP(Checksum, a_hash_in_pieces_is_the_hash_of_the_whole, (std::string text, std::uint64_t seed)) {
+  text += std::string(*rc::gen::inRange(0, 600), 'x');  // past 240 bytes XXH3 works another way
+  Hash64 pieces(seed);
+  for (std::size_t i = 0, n; i < text.size(); i += n) {
+    n = *rc::gen::inRange<std::size_t>(1, text.size() - i + 1);
+    pieces.update(text.data() + i, n);
+  }
+  RC_ASSERT(pieces.digest() == hash64(text.data(), text.size(), seed));
+}
+
 TEST(Checksum, crc8_ignores_the_byte_that_holds_it) { EXPECT_EQ(crc8(0xab00'0000'1234'5678ULL), crc8(0x1234'5678ULL)); }
 
 RC_GTEST_PROP(Checksum, another_life_or_region_has_another_seed,

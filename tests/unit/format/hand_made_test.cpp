@@ -17,14 +17,16 @@ namespace durra::format {
 namespace {
 
 constexpr std::array<std::uint8_t, 16> kUuid{7, 7, 7};
+const Superblock kSuper = make_superblock({64 << 10, 16 << 20, 2}, kUuid, 0);
 
 // A sparse file, removed afterwards.
 class MadeFile {
  public:
-  MadeFile() {
+  explicit MadeFile(std::uint64_t size = kSuper.regions_offset) {
     const char* folder = std::getenv("TMPDIR");
     path_ = std::string(folder != nullptr ? folder : "/tmp") + "/hand-made-XXXXXX";
     fd_ = ::mkstemp(path_.data());
+    EXPECT_EQ(::ftruncate(fd_, static_cast<off_t>(size)), 0);
     write(0, &super, sizeof super);
   }
   MadeFile(const MadeFile&) = delete;
@@ -73,7 +75,7 @@ class MadeFile {
     return a;
   }
 
-  const Superblock super = make_superblock({64 << 10, 16 << 20, 2}, kUuid, 0);
+  const Superblock super = kSuper;
   const std::uint64_t seed = store_seed(kUuid);
 
  private:
@@ -205,6 +207,9 @@ TEST(HandMade, a_damaged_head_is_said) {
   MadeFile f;
   f.flip(offsetof(Superblock, region_count));
   EXPECT_EQ(f.read().status, 1);
+
+  const MadeFile cut(1000);
+  EXPECT_EQ(cut.read().status, 1);
 }
 
 }  // namespace

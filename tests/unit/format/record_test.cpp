@@ -101,6 +101,20 @@ TEST(Record, a_record_fills_its_room_and_no_more) {
   EXPECT_NE(why({.payload_size = 0}, 0), nullptr);
 }
 
+TEST(Record, two_flipped_bits_do_not_cancel_each_other) {
+  constexpr std::size_t first = offsetof(RecordHeader, body_check) * 8, last = offsetof(RecordHeader, prev) * 8;
+  const auto flip = [](RecordHeader& h, std::size_t bit) {
+    reinterpret_cast<unsigned char*>(&h)[bit / 8] ^= static_cast<unsigned char>(1u << bit % 8);
+  };
+  for (std::size_t a = first; a < last; ++a)
+    for (std::size_t b = first; b < a; ++b) {
+      auto h = header_of(pack(Shape{.payload_size = 100}));
+      flip(h, a);
+      flip(h, b);
+      ASSERT_NE(h.head_check, head_check(h, kSeed, kAt)) << a << " and " << b;
+    }
+}
+
 RC_GTEST_PROP(Record, whatever_a_shape_says_it_never_leaves_its_room, (std::uint64_t shape_word)) {
   const auto room = *rc::gen::inRange<std::uint64_t>(0, 1ULL << 30);
   if (check(header_of(shape_word), kSeed, kAt, room) == nullptr)
