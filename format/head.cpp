@@ -7,6 +7,7 @@
 
 #include "format/checksum.h"
 #include "format/fields.h"
+#include "format/record.h"
 #include "format/region.h"
 
 namespace durra::format {
@@ -114,6 +115,13 @@ SuperblockCheck check(const Superblock& s) noexcept {
     return reject(V::other_version, offsetof(Superblock, layout_fingerprint),
                   "the file has another layout of format 0; read it with the build that wrote it");
   return {V::valid, nullptr, 0, (s.features_read_only & ~kFeaturesReadOnlyKnown) == 0};
+}
+
+Why check(const Control& c) noexcept {
+  if (c.clock < 1 || c.clock >= kStampTimeMax - (1ull << 40)) return "control block: clock out of range";
+  if (c.epoch < 1 || c.epoch >= 1ull << 47) return "control block: epoch out of range";
+  if (c.gen_floor > kGenerationMax - (1ull << 32)) return "control block: generation out of range";
+  return nullptr;
 }
 
 std::uint64_t layout_fingerprint() noexcept {

@@ -118,6 +118,10 @@ static_assert(sizeof(Control) == 832);
 static_assert(offsetof(Control, free_hint) == 192 && offsetof(Control, gen_floor) == 256 &&
               offsetof(Control, sync_error) == 448 && offsetof(Control, futex) == 512 &&
               offsetof(Control, clean) == 576 && offsetof(Control, identity) == 640);
+// Null when clock, epoch and gen_floor have room to move on: beyond their ends stamps and generations would begin
+// again.
+Why check(const Control&) noexcept;
+
 inline constexpr std::uint64_t kDirty = 0;
 inline constexpr std::uint64_t kClean = 0x6e61656c63;
 

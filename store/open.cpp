@@ -1,4 +1,5 @@
 // OPEN: the file, its superblock, the RECOVER lock, trust or rebuild, a seat.  PROTOCOL.md OPEN has the steps.
+#include <algorithm>
 #include <cstring>
 
 #include "format/decide.h"
@@ -39,8 +40,10 @@ Result<format::Superblock> read_superblock(const os::File& file, bool writable) 
   if (there < sizeof super && check.verdict != format::SuperblockVerdict::not_durra)
     return Error{Code::damaged, 0, there, "the file is truncated inside its superblock"};
   if (check.verdict != format::SuperblockVerdict::valid) return error_of(check);
-  if (writable && !check.writable) return Error{Code::unsupported, 0, 0, "a newer build must write this file: read-only here"};
-  if (info->size < super.regions_offset) return Error{Code::damaged, 0, info->size, "the file is truncated inside its head"};
+  if (writable && !check.writable)
+    return Error{Code::unsupported, 0, 0, "a newer build must write this file: read-only here"};
+  if (info->size < super.regions_offset)
+    return Error{Code::damaged, 0, info->size, "the file is truncated inside its head"};
   return super;
 }
 
@@ -50,7 +53,8 @@ Result<std::unique_ptr<Handle>> map_store(const std::string& path, os::File file
   const auto system = os::file_system(file);
   if (!system) return system.error();
   if (!system->supported)
-    return Error{Code::unsupported, 0, 0, "this file system cannot share a mapping safely (ext4, xfs, btrfs, tmpfs and overlayfs can)"};
+    return Error{Code::unsupported, 0, 0,
+                 "this file system cannot share a mapping safely (ext4, xfs, btrfs, tmpfs and overlayfs can)"};
   const auto super = read_superblock(file, !read_only);
   if (!super) return super.error();
   const auto access = read_only ? os::Access::read : os::Access::read_write;
@@ -65,6 +69,8 @@ Result<std::unique_ptr<Handle>> map_store(const std::string& path, os::File file
 Result<os::HeldByte> lock_recover(const Handle& h, std::chrono::milliseconds patience) {
   const auto kind = h.read_only ? os::Lock::shared : os::Lock::exclusive;
   const auto access = h.read_only ? os::Access::read : os::Access::read_write;
+  constexpr std::chrono::milliseconds kForEver = std::chrono::hours(24 * 365);  // more would not fit into nanoseconds
+  patience = std::clamp(patience, std::chrono::milliseconds(0), kForEver);
   const std::uint64_t until = os::steady_ns() + static_cast<std::uint64_t>(patience.count()) * 1'000'000;
   for (std::uint64_t pause = 50'000;; pause = std::min<std::uint64_t>(pause * 2, 10'000'000)) {
     auto byte = os::HeldByte::take(h.file, h.path, format::kLockRecover, 0, access, kind);
@@ -100,6 +106,17 @@ bool has_readers(const Handle& h) noexcept {
   return !held || *held != 0;
 }
 
+// Words that other words are made from: rot in them would end in stamps or generations that begin again.
+Result<void> check_control(Handle& h) noexcept {
+  auto& control = h.space.control();
+  format::Control copy{};
+  copy.clock = shared::clock_load(control);
+  copy.epoch = shared::epoch_load(control);
+  copy.gen_floor = shared::raised_load(control.gen_floor);
+  if (const auto why = format::check(copy)) return Error{Code::damaged, 0, format::kControlOffset, why};
+  return {};
+}
+
 Opened opened_by(format::Trust t) noexcept {
   switch (t) {
     case format::Trust::warm: return Opened::warm;
@@ -114,9 +131,10 @@ Result<void> make_trusted(Handle& h, format::Trust trust, const format::Identity
   auto& control = h.space.control();
   if (trust == format::Trust::rebuild) {
     if (has_readers(h)) return Error{Code::busy, 0, 0, "a read-only opener is alive, and the index must be rebuilt"};
+    const bool in_order = shared::guarded_load(control.clean) == format::kClean;
     shared::guarded_store(control.clean, format::kDirty);
     control.identity = {};  // whoever finds a rebuild half done starts over, also in the same boot
-    if (auto done = rebuild(h); !done) return done;
+    if (auto done = rebuild(h, in_order); !done) return done;
   }
   if (trust == format::Trust::warm) return {};
   const bool marks = trust == format::Trust::rebuild || shared::guarded_load(control.clean) != format::kDirty ||
@@ -146,10 +164,11 @@ Result<void> join(Handle& h, const Options& o) {
   if (trust == format::Trust::refuse)
     return Error{Code::busy, 0, 0, "a rebuild was asked for while others use the store"};
   if (auto done = make_trusted(h, trust, *now); !done) return done;
+  if (auto done = check_control(h); !done) return done;
   h.opened = opened_by(trust);
-  reap_dead(h);  // step 5
+  reap_dead(h);                                              // step 5
   if (auto seat = home_seat(h); !seat) return seat.error();  // step 6
-  recover->release();  // step 7
+  recover->release();                                        // step 7
   return {};
 }
 
@@ -193,7 +212,8 @@ Result<os::File> open_or_create(const std::string& path, const Options& o, bool&
       return os::open(path, access);
     }
     if (made.error().code != Code::busy) return made.error();
-    if (o.mode == Mode::create_new) return Error{Code::conflict, made.error().errno_value, 0, "the file exists already"};
+    if (o.mode == Mode::create_new)
+      return Error{Code::conflict, made.error().errno_value, 0, "the file exists already"};
   }
 }
 

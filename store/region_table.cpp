@@ -64,8 +64,8 @@ Result<void> fill_space(Handle& h, std::uint64_t r, std::uint64_t k) {
 // Steps 4 and 5: everything that a walker needs, then OPEN.
 void open_region(Handle& h, std::uint64_t r, const RegionWord& claimed, std::uint64_t k, std::uint32_t owner) noexcept {
   format::Descriptor& d = h.space.descriptor(r);
-  const auto header = format::make_region_header(h.space.seed(), r, claimed.generation, claimed.type, k,
-                                                 os::coarse_now_ns());
+  const auto header =
+      format::make_region_header(h.space.seed(), r, claimed.generation, claimed.type, k, os::coarse_now_ns());
   std::memcpy(h.map.base() + h.space.region_offset(r), &header, sizeof header);
   shared::tail_store(d.tail, format::kRegionData);
   shared::tail_store(d.settled, format::kRegionData);
@@ -119,8 +119,8 @@ Result<std::uint64_t> claim_fresh(Handle& h, LocalSeat& seat, RegionType type, R
 }
 
 // Gives bodies back, last first.  Only the owner of a CLAIMED head, or its reaper, may: so at most one does at a time.
-// Bodies are taken ascending and released descending, so those of this head are exactly the unbroken row of BODY regions
-// behind it: a body of another run would have its own head in between.
+// Bodies are taken ascending and released descending, so those of this head are exactly the unbroken row of BODY
+// regions behind it: a body of another run would have its own head in between.
 void release_bodies(Handle& h, std::uint64_t head, std::uint64_t k) noexcept {
   std::uint64_t mine = 1;
   while (mine < k && load(h, head + mine).state == RegionState::body) ++mine;
@@ -194,7 +194,10 @@ bool adopt_partial(Handle& h, LocalSeat& seat, std::uint64_t room) noexcept {
   for (std::uint64_t r = 0; r < hint; ++r) {
     const RegionWord w = load(h, r);
     if (w.state != RegionState::partial || w.type != RegionType::data || w.run) continue;
-    if (h.space.region_size() - shared::tail_load(h.space.descriptor(r).tail) < room) continue;
+    const std::uint64_t tail = shared::tail_load(h.space.descriptor(r).tail);
+    if (tail < format::kRegionData || tail % 8 != 0 || tail > h.space.region_size())
+      continue;  // damaged: verify says so
+    if (h.space.region_size() - tail < room) continue;
     RegionWord mine = w;
     mine.state = RegionState::open;
     mine.owner = seat.number;
@@ -211,8 +214,8 @@ bool adopt_partial(Handle& h, LocalSeat& seat, std::uint64_t room) noexcept {
 
 }  // namespace
 
-// Descriptors lie in a sparse part of the head: before the first store to one, its disk blocks are made certain, so that
-// a full disk is an error here and not SIGBUS later.  64 KiB at a time, ascending, never undone.
+// Descriptors lie in a sparse part of the head: before the first store to one, its disk blocks are made certain, so
+// that a full disk is an error here and not SIGBUS later.  64 KiB at a time, ascending, never undone.
 Result<void> back_descriptors(Handle& h, std::uint64_t r) {
   if (r < shared::mark_load(h.descriptors_ready)) return {};
   const std::uint64_t end = h.space.super().regions_offset;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "format/walk.h"
 #include "store/step.h"
 
 namespace durra::detail {
@@ -11,7 +12,7 @@ std::uint64_t stamp_if_certain(const RecordRef& r) noexcept {
   const std::uint64_t word = shared::check_load(r.header->word);
   if ((word & format::kStamped) == 0) return 0;
   const std::uint64_t stamp = shared::stamp_load(r.header->stamp);
-  return word == format::stamp_check(stamp, r.region_seed, r.at) ? stamp : 0;
+  return format::stamp_valid(stamp, word, r.region_seed, r.at) ? stamp : 0;
 }
 
 std::uint64_t fill(const Handle& h, const RecordRef& r) noexcept {
@@ -26,7 +27,8 @@ std::uint64_t fill(const Handle& h, const RecordRef& r) noexcept {
     // The clock is read after the index word was seen (F4), and the stamp is above the floor: what the record replaced,
     // and what its writer was given before.
     const std::uint64_t now = shared::clock_load(control);
-    const std::uint64_t stamp = std::max(word + 1, now << 16);
+    const bool sane = format::stamp_time(word) <= now;  // a floor comes from a stamp: a later one is rot, and is ignored
+    const std::uint64_t stamp = std::max(sane ? word + 1 : 0, now << 16);
     if (format::stamp_time(stamp) > now) {  // 65,535 stamps in one tick: move on
       shared::clock_tick(control, now);
       continue;
@@ -39,7 +41,11 @@ std::uint64_t fill(const Handle& h, const RecordRef& r) noexcept {
   }
 }
 
-std::uint64_t version(const Handle& h, const RecordRef& r) noexcept { return r.tombstone() ? 0 : fill(h, r); }
+// A tombstone too is given its stamp: "absent" was seen, and no snapshot taken from now on may show what it erased.
+std::uint64_t version(const Handle& h, const RecordRef& r) noexcept {
+  const std::uint64_t stamp = fill(h, r);
+  return r.tombstone() ? 0 : stamp;
+}
 
 void advance_clock(const Handle& h, std::uint64_t time) noexcept {
   for (;;) {

@@ -1,0 +1,85 @@
+// Rot in words that no check covers: an answer, never a hang, a store outside a region, or versions that begin again.
+#include <durra/care.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstddef>
+
+#include "format/head.h"
+#include "format/record.h"
+#include "format/region.h"
+#include "tests/support/scratch.h"
+
+namespace durra {
+namespace {
+
+constexpr std::uint64_t kDescriptors = 384 << 10;  // of a store with 1,024 seats
+
+class RottenWords : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto store = open(path_).value();
+    for (int i = 0; i < 100; ++i) store.put(i, "value").value();
+  }
+  void write(std::uint64_t at, std::uint64_t word) {
+    const int fd = ::open(path_.c_str(), O_RDWR);
+    ASSERT_EQ(::pwrite(fd, &word, sizeof word, static_cast<off_t>(at)), 8);
+    ::close(fd);
+  }
+  // Opens, puts into a region that may be adopted, and finds the old records.
+  void expect_good() {
+    auto store = open(path_).value();
+    for (int i = 100; i < 200; ++i) EXPECT_TRUE(store.put(i, "value")) << i;
+    for (int i = 0; i < 200; ++i) EXPECT_TRUE(store.get(i)) << i;
+  }
+  void expect_damaged(std::uint64_t offset, bool rebuild) {
+    Options options;
+    options.rebuild = rebuild;
+    const auto store = open(path_, options);
+    ASSERT_FALSE(store);
+    EXPECT_EQ(store.error().code, Code::damaged) << store.error().message();
+    EXPECT_EQ(store.error().detail, offset);
+  }
+
+  const test::Scratch scratch_;
+  const std::string path_ = scratch_ / "s.durra";
+};
+
+TEST_F(RottenWords, a_tail_outside_its_region_is_not_appended_to) {
+  for (const std::uint64_t tail : {std::uint64_t{1} << 40, ~std::uint64_t{0}, std::uint64_t{0}, std::uint64_t{1001}}) {
+    write(kDescriptors + offsetof(format::Descriptor, tail), tail);
+    expect_good();
+  }
+}
+
+TEST_F(RottenWords, a_clock_near_its_end_is_damage) {
+  write(format::kControlOffset + offsetof(format::Control, clock), format::kStampTimeMax - 1);
+  expect_damaged(format::kControlOffset, false);
+  expect_damaged(format::kControlOffset, true);
+}
+
+TEST_F(RottenWords, a_generation_near_its_end_is_damage) {
+  write(format::kControlOffset + offsetof(format::Control, gen_floor), format::kGenerationMax);
+  expect_damaged(format::kControlOffset, false);
+  expect_damaged(format::kControlOffset, true);
+}
+
+TEST_F(RottenWords, hints_may_say_anything) {
+  for (const auto field : {offsetof(format::Control, free_hint), offsetof(format::Control, partial_hint),
+                           offsetof(format::Control, index_region)}) {
+    write(format::kControlOffset + field, ~std::uint64_t{0});
+    expect_good();
+  }
+}
+
+// As if its writer had been killed before the stamp, and what the stamp must exceed had rotted then.
+TEST_F(RottenWords, a_floor_in_the_far_future_does_not_stop_the_clock) {
+  const std::uint64_t first = regions(open(path_).value()).value().front().offset + format::kRegionData;
+  write(first + offsetof(format::RecordHeader, stamp), 0);
+  write(first + offsetof(format::RecordHeader, word), (format::kStampTimeMax - 1) << 16);
+  expect_good();
+}
+
+}  // namespace
+}  // namespace durra
