@@ -52,7 +52,8 @@ struct Options {
   std::chrono::milliseconds sync_interval{100};
   // Fixed when the file is created, ignored afterwards.
   std::uint64_t max_size = 64_GiB;    // bytes: address space, not disk; at most 64 TiB
-  std::uint64_t region_size = 1_MiB;  // bytes: one writer's slice; a power of two, 64 KiB to 1 GiB
+  // Bytes: one writer's slice; a power of two, 64 KiB to 1 GiB.  2 MiB is a huge page: one entry of the TLB maps it.
+  std::uint64_t region_size = 2_MiB;
   std::uint32_t participants = 1024;  // threads at work at the same time, all processes together; at most 1,024
   unsigned permissions = 0600;        // exact, whatever the umask
   // How long open waits for another opener that rebuilds; then `busy`.
