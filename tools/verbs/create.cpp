@@ -14,9 +14,12 @@ int verb_create(Call& call) {
   options.mode = Mode::create_new;
   std::uint64_t participants = options.participants;
   std::string permissions = "600";
+  const auto by_default = [](std::uint64_t bytes) { return " [" + size_text(bytes) + "]"; };
   call.needs_store()
-      .size("--max-size", options.max_size, "address space to reserve, not disk; at most 64TiB [64GiB]")
-      .size("--region-size", options.region_size, "one writer's slice, a power of two, 64KiB to 1GiB [1MiB]")
+      .size("--max-size", options.max_size,
+            ("address space to reserve, not disk; at most 64TiB" + by_default(options.max_size)).c_str())
+      .size("--region-size", options.region_size,
+            ("one writer's slice, a power of two, 64KiB to 1GiB" + by_default(options.region_size)).c_str())
       .option("--participants", participants, "threads at work at the same time, at most 1024 [1024]")
       .option("--permissions", permissions, "octal, exact whatever the umask [600]")
       .parse();
