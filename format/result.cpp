@@ -55,7 +55,10 @@ std::string Error::message() const {
   if (code == Code::damaged) text += " at " + hex(detail);
   if (what != nullptr) text += std::string(": ") + what;
   if (errno_value != 0) text += ": " + std::generic_category().message(errno_value);
-  if (code == Code::full && detail != 0) text += " (needs " + human(detail) + ", " + human(available) + " free)";
+  if (code == Code::full && detail != 0 && errno_value != 0)
+    text += " (needs " + human(detail) + ", " + human(available) + " free)";
+  if (code == Code::full && detail != 0 && errno_value == 0 && available != 0)
+    text += " (needs " + human(detail) + ", the limit is " + human(available) + ")";
   if (code == Code::busy && detail != 0) text += " (process " + std::to_string(detail) + ")";
   if (code == Code::too_large && detail != 0) text += " (at most " + human(detail) + ")";
   return text;

@@ -39,7 +39,7 @@ struct [[nodiscard]] Error {
   std::uint16_t errno_value = 0;  // of the failed system call; 0 when there was none
   std::uint64_t detail = 0;       // file offset (damaged), limit (too_large), bytes missing (full), pid (busy)
   const char* what = nullptr;     // what exactly, in static storage; null: the code says it all
-  std::uint64_t available = 0;    // full: bytes that were left; else 0
+  std::uint64_t available = 0;    // full: bytes that were left (with errno) or the limit in bytes; else 0
 
   // One line without the path: "damaged at 0x4c0: record checksum mismatch".
   std::string message() const;

@@ -152,6 +152,18 @@ RC_GTEST_PROP(Head, random_fields_under_a_good_check_never_pass_a_bound, ()) {
   if (c.verdict == V::valid) RC_ASSERT(file_size_max(s) <= kFileSizeMax);
 }
 
+TEST(Head, a_control_block_has_room_to_move_on) {
+  Control c{};
+  EXPECT_NE(check(c), nullptr);
+  c.clock = c.epoch = 1;
+  EXPECT_EQ(check(c), nullptr);
+  for (auto field : {&Control::clock, &Control::epoch, &Control::gen_floor}) {
+    Control late = c;
+    late.*field = 1ull << 48;
+    EXPECT_NE(check(late), nullptr);
+  }
+}
+
 TEST(Head, the_identity_check_covers_every_byte_before_it) {
   const Identity good{};
   const auto check_word = identity_check(good, 1);

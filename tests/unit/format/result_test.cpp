@@ -15,10 +15,14 @@ TEST(Result, damage_names_the_place) {
 }
 
 TEST(Result, full_says_how_much_is_missing) {
-  EXPECT_EQ((Error{Code::full, 0, 1 << 20, "the disk is full", 212 << 10}.message()),
-            "full: the disk is full (needs 1 MiB, 212 KiB free)");
-  EXPECT_EQ((Error{Code::full, 0, 1, "x", 0}.message()), "full: x (needs 1 byte, 0 bytes free)");
-  EXPECT_EQ((Error{Code::full, 0, 1023, "x", 1536}.message()), "full: x (needs 1023 bytes, 1.5 KiB free)");
+  EXPECT_EQ((Error{Code::full, ENOSPC, 1 << 20, "pwrite", 212 << 10}.message()),
+            "full: pwrite: No space left on device (needs 1 MiB, 212 KiB free)");
+  EXPECT_EQ((Error{Code::full, EDQUOT, 1, "x", 0}.message()),
+            "full: x: Disk quota exceeded (needs 1 byte, 0 bytes free)");
+  EXPECT_EQ((Error{Code::full, 0, 1023, "max_size is reached", 1536}.message()),
+            "full: max_size is reached (needs 1023 bytes, the limit is 1.5 KiB)");
+  EXPECT_EQ((Error{Code::full, 0, 1024, "every participant seat is taken"}.message()),
+            "full: every participant seat is taken");
 }
 
 TEST(Result, io_says_what_the_kernel_said) {
@@ -51,11 +55,11 @@ TEST(Result, holds_a_value_or_an_error) {
 
 TEST(Result, value_throws_the_error_in_the_callers_code) {
   try {
-    (void)Result<int>(Error{Code::full, 0, 1 << 20, "disk", 0}).value();
+    (void)Result<int>(Error{Code::damaged, 0, 64, "bits"}).value();
     FAIL();
   } catch (const Failure& f) {
-    EXPECT_EQ(f.error.code, Code::full);
-    EXPECT_STREQ(f.what(), "full: disk (needs 1 MiB, 0 bytes free)");
+    EXPECT_EQ(f.error.code, Code::damaged);
+    EXPECT_STREQ(f.what(), "damaged at 0x40: bits");
   }
 }
 
