@@ -27,7 +27,7 @@ std::uint64_t fill(const Handle& h, const RecordRef& r) noexcept {
     // The clock is read after the index word was seen (F4), and the stamp is above the floor: what the record replaced,
     // and what its writer was given before.
     const std::uint64_t now = shared::clock_load(control);
-    const bool sane = format::stamp_time(word) <= now;  // a floor comes from a stamp: a later one is rot, and is ignored
+    const bool sane = format::stamp_time(word) <= now;  // floors come from stamps: a later one is rot
     const std::uint64_t stamp = std::max(sane ? word + 1 : 0, now << 16);
     if (format::stamp_time(stamp) > now) {  // 65,535 stamps in one tick: move on
       shared::clock_tick(control, now);
