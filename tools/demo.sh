@@ -18,8 +18,10 @@ durra=$PWD/build/durra
 cd "$SCRATCH"
 
 apt-cache dumpavail >packages
-[ "$(grep -c '^Package: ' packages)" -ge 1000 ] || { echo "demo: apt-cache dumpavail knows hardly any package" >&2; exit 1; }
-echo "input: $(grep -c '^Package: ' packages) package records, $(($(stat -c %s packages) >> 20)) MiB"
+mib() { echo $(($(stat -c %s "$1") >> 20)) MiB; }
+packages=$(grep -c '^Package: ' packages)
+[ "$packages" -ge 1000 ] || { echo "demo: apt-cache dumpavail knows hardly any package" >&2; exit 1; }
+echo "input: $packages package records, $(mib packages)"
 
 # Each round puts all records anew, with a line that says which round it is; what a writer acknowledges goes to
 # acknowledged/ROUND.WRITER.LIFE, one key a line, written after the put returned.
@@ -32,7 +34,9 @@ start() {  # WRITER
     >"acknowledged/$round.$1.${life[$1]}" 2>>import.log &
   pid[$1]=$!
 }
-at_work() { [ -n "${pid[$1]:-}" ] && [ -s "acknowledged/$round.$1.${life[$1]}" ] && kill -0 "${pid[$1]}" 2>/dev/null; }
+at_work() {  # WRITER: it lives and has acknowledged something
+  [ -n "${pid[$1]:-}" ] && [ -s "acknowledged/$round.$1.${life[$1]}" ] && kill -0 "${pid[$1]}" 2>/dev/null
+}
 failed() { echo "demo: writer $1 failed" >&2; tail -5 import.log >&2; exit 1; }
 strike() {  # one that is at work, if there is one; counts it only if it died of this
   local w=$((RANDOM % writers)) tries=0 status=0
@@ -62,10 +66,10 @@ while [ "$killed" -lt "$kills_wanted" ]; do
     wait "${pid[$w]}" || failed "$w"
   done
   pid=()
-  echo "round $round: $((killed - before)) killed and restarted; $(cat acknowledged/"$round".* | wc -l) records acknowledged"
+  echo "round $round: $((killed - before)) killed and restarted; $(cat acknowledged/"$round".* | wc -l) acknowledged"
   [ $round -lt 40 ] || { echo "demo: hardly any kill found a writer at work" >&2; exit 1; }
 done
-echo "loaded: $round rounds in $((SECONDS - started)) s, $killed killed; store.durra is $(($(stat -c %s store.durra) >> 20)) MiB"
+echo "loaded: $round rounds in $((SECONDS - started)) s, $killed killed; store.durra is $(mib store.durra)"
 
 # Every acknowledged key: as acknowledged last, or later; and nothing that was in no input.
 check() {  # STORE
@@ -75,7 +79,8 @@ rounds = int(sys.argv[1])
 known = {}
 for paragraph in open("packages", encoding="utf-8", errors="surrogateescape").read().split("\n\n"):
     if paragraph.strip():
-        known.setdefault(re.search(r"^Package: (.*)", paragraph, re.M).group(1).strip(), set()).add(paragraph.strip("\n") + "\n")
+        name = re.search(r"^Package: (.*)", paragraph, re.M).group(1).strip()
+        known.setdefault(name, set()).add(paragraph.strip("\n") + "\n")
 promised, acknowledged = {}, 0
 for name in glob.glob("acknowledged/*"):
     now = int(name.split("/")[1].split(".")[0])
@@ -103,7 +108,7 @@ damage="none"
 "$durra" verify store.durra || damage="seen"
 
 "$durra" backup store.durra copy.durra
-echo "backup: $(($(stat -c %s copy.durra) >> 20)) MiB"
+echo "backup: $(mib copy.durra)"
 "$durra" verify copy.durra || damage="in the backup"
 for store in store.durra copy.durra; do "$durra" dump $store | LC_ALL=C sort >"$store.dump"; done
 cmp store.durra.dump copy.durra.dump || damage="in the backup"

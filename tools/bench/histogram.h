@@ -1,4 +1,4 @@
-// Latencies in buckets of 6 %: quantiles of any number of samples in 4 KiB, which several processes can fill and add up.
+// Latencies in buckets of 6 %: quantiles of any number of samples in 4 KiB, which several processes fill and add up.
 #pragma once
 #include <array>
 #include <bit>

@@ -14,8 +14,8 @@ namespace durra::bench {
 
 constexpr std::uint64_t key_of(std::uint64_t record) noexcept { return tools::mix(record); }
 
-// One value after the other in the same bytes: {key, round, noise}.  Every value of every round is another, because some
-// peers skip a put that changes nothing.
+// One value after the other in the same bytes: {key, round, noise}.  Every value of every round is another, because
+// some peers skip a put that changes nothing.
 class Value {
  public:
   explicit Value(std::uint64_t size) : bytes_(std::max<std::uint64_t>(size, 16)) {

@@ -1,7 +1,7 @@
-// What the tortured have promised: shared by the parent and all workers, outside of the store, and never lost by a kill.
+// What the tortured have promised: shared by the parent and all workers, outside of the store, not lost by a kill.
 //
-// A worker writes down what it is about to do before it does it, and that it is done after the call returned.  So a kill
-// leaves at most one change of one key open: it was published, or it never happened.
+// A worker writes down what it is about to do before it does it, and that it is done after the call returned.  So a
+// kill leaves at most one change of one key open: it was published, or it never happened.
 #pragma once
 #include <array>
 #include <atomic>
