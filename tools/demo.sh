@@ -13,7 +13,7 @@ scratch 1536
 
 echo "build: build/durra"
 [ -f build/build.ninja ] || cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DDURRA_TESTS=OFF >"$SCRATCH/log"
-ninja -C build durra_command >"$SCRATCH/log" || { cat "$SCRATCH/log" >&2; exit 1; }
+ninja -C build durra_command >"$SCRATCH/log" 2>&1 || { cat "$SCRATCH/log" >&2; exit 1; }
 durra=$PWD/build/durra
 cd "$SCRATCH"
 
