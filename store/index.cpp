@@ -125,11 +125,6 @@ KeyView view(const Handle& h, const Key& key) noexcept {
 Lookup find(const Handle& h, const KeyView& key) noexcept { return search<false>(h, key); }
 Lookup find_for_change(const Handle& h, const KeyView& key) noexcept { return search<true>(h, key); }
 
-void prefetch_leaf(const Handle& h, const KeyView& key) noexcept {
-  const Leaf leaf = descend(h, key.tag);
-  if (leaf.count != 0) __builtin_prefetch(&leaf.slots[format::first_slot(format::slot_hash(key.tag), leaf.count)]);
-}
-
 void prefetch_record(const Handle& h, const KeyView& key) noexcept {
   const Leaf leaf = descend(h, key.tag);
   if (leaf.count == 0) return;

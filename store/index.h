@@ -39,8 +39,14 @@ Lookup find(const Handle&, const KeyView&) noexcept;
 // For writers.
 Lookup find_for_change(const Handle&, const KeyView&) noexcept;
 
-// Brings the cache lines that find will want.  Only a hint: two stages so that many keys can overlap.
-void prefetch_leaf(const Handle&, const KeyView&) noexcept;
+// Brings the cache lines that find will want.  Only a hint: two stages so that many keys can overlap.  The first needs no
+// pin, for it reads nothing below the root: a get does it before it pins, and the miss runs meanwhile.
+inline void prefetch_leaf(const Handle& h, const KeyView& key) noexcept {
+  const auto node = format::unpack_node(shared::parent_load(h.space.root(format::root_slot(key.tag, h.space.root_bits()))));
+  const std::uint32_t slot = node.inner ? format::inner_slot(key.tag, h.space.root_bits(), 1)
+                                        : format::first_slot(format::slot_hash(key.tag), node.slots);
+  __builtin_prefetch(h.space.base() + node.offset + slot * 8ull);
+}
 void prefetch_record(const Handle&, const KeyView&) noexcept;
 
 // Makes the leaf of `lookup` (crowded or frozen) larger, or splits it, or finds that somebody did.  `full` without room.

@@ -58,6 +58,7 @@ Result<void> count_records(Handle& h, RegionInfo& info, std::uint64_t tail, std:
 }
 
 Result<std::vector<RegionInfo>> regions(Handle& h) {
+  if (auto no = h.refuse_read()) return *no;
   std::vector<RegionInfo> out;
   const std::uint64_t count = hint(h);
   for (std::uint64_t r = 0; r < count; ++r) {

@@ -13,7 +13,7 @@ namespace {
 // A pin for `count` Records of this thread.
 Result<std::uint64_t*> pin_for(Handle& h, std::uint64_t count) {
   if (h.read_only) {
-    shared::pin_join(h.reader_pin, count);
+    if (!try_pin_again(&h.reader_pin, count)) return too_many_pins();
     return &h.reader_pin;
   }
   auto seat = home_seat(h);
@@ -31,19 +31,23 @@ Result<Record> answer(Handle& h, const Lookup& at, std::uint64_t* cell) {
     return e;
   };
   if (at.found == Found::damaged) return fail(at.error());
-  if (at.found != Found::record || at.record.tombstone()) return fail(Error{Code::not_found});
+  if (at.found != Found::record) return fail(Error{Code::not_found});
   if (at.record.shape.kind == format::RecordKind::block)
     return fail(Error{Code::mismatch, 0, at.record.at, "the name belongs to a block"});
-  fill(h, at.record);  // so that "seen, then synced" holds for it
+  // So that "seen, then synced" holds for it, and no later snapshot shows what stood before it: also of a tombstone.
+  fill(h, at.record);
+  if (at.record.tombstone()) return fail(Error{Code::not_found});
   return h.make_record(at.record, cell);
 }
 
 Result<Record> get(Handle& h, const Key& key) {
   if (auto no = h.refuse_read()) return *no;
   if (auto no = refuse(key)) return *no;
+  const KeyView wanted = view(h, key);
+  prefetch_leaf(h, wanted);
   auto cell = pin_for(h, 1);
   if (!cell) return cell.error();
-  return answer(h, find(h, view(h, key)), *cell);
+  return answer(h, find(h, wanted), *cell);
 }
 
 // In groups: index lines of all keys first, then record lines, then the answers, so that the misses of a group overlap.
@@ -142,6 +146,7 @@ Stamp Record::stamp() const noexcept {
 }
 
 Result<void> Record::intact() const {
+  if (auto no = handle_->refuse_read()) return *no;
   const auto at = static_cast<std::uint64_t>(header_ - handle_->space.base());
   detail::RecordRef r;
   if (const auto why = handle_->space.locate(at, r)) return Error{Code::damaged, 0, at, why};

@@ -44,6 +44,25 @@ bool wanted(const RecordsState& s, const RecordRef& r) noexcept {
   return s.prefix.empty() || key.starts_with(s.prefix);
 }
 
+// The next candidates of the current region.  Where they must be looked up: index lines of all first, then the records
+// that those name.
+void fill_queue(RecordsState& s) noexcept {
+  s.queue_next = s.queue_end = 0;
+  while (s.at != s.end && s.queue_end != s.queue.size()) {
+    RecordRef& r = s.queue[s.queue_end];
+    if (const auto why = s.handle->space.locate(s.at, r); why != nullptr || r.size() > s.end - s.at) {
+      note(s, s.at, why != nullptr ? why : "record reaches beyond the tail");
+      s.at = s.end;  // where the next record begins is not known
+      break;
+    }
+    s.at += r.size();
+    s.queue_end += wanted(s, r);
+  }
+  if (s.all_newest) return;
+  for (std::size_t i = 0; i < s.queue_end; ++i) prefetch_leaf(*s.handle, {s.queue[i].tag(), s.queue[i].key()});
+  for (std::size_t i = 0; i < s.queue_end; ++i) prefetch_record(*s.handle, {s.queue[i].tag(), s.queue[i].key()});
+}
+
 // Whether the instant shows this very record for its key.
 bool shows(RecordsState& s, const RecordRef& r) noexcept {
   const std::uint64_t stamp = stamp_if_certain(r);
@@ -82,18 +101,11 @@ const RecordRef* scan_next(RecordsState& s) {
     return nullptr;
   }
   for (;;) {
+    while (s.queue_next != s.queue_end)
+      if (const RecordRef& r = s.queue[s.queue_next++]; shows(s, r)) return &r;
     while (s.at == s.end)
       if (!next_region(s)) return nullptr;
-    RecordRef r;
-    if (const auto why = s.handle->space.locate(s.at, r); why != nullptr || r.size() > s.end - s.at) {
-      note(s, s.at, why != nullptr ? why : "record reaches beyond the tail");
-      s.at = s.end;  // where the next record begins is not known
-      continue;
-    }
-    s.at += r.size();
-    if (!wanted(s, r) || !shows(s, r)) continue;
-    s.current = r;
-    return &s.current;
+    fill_queue(s);
   }
 }
 
@@ -127,7 +139,10 @@ Records::Iterator& Records::Iterator::operator++() {
   RecordsState& s = *range->state_;
   s.shown.reset();
   while (const detail::RecordRef* r = detail::scan_next(s)) {
-    detail::pin_again(s.pin);
+    if (!detail::try_pin_again(s.pin)) {
+      s.status = detail::too_many_pins();
+      break;
+    }
     if (auto record = s.handle->make_record(*r, s.pin)) {
       s.shown.emplace(*std::move(record));
       break;

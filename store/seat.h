@@ -38,8 +38,15 @@ class ExclusiveSeat {
 // Pins `count` Records' worth in one cell of the seat (PROTOCOL.md PIN).  Waits for nobody.  Null when this seat's
 // threads already hold 120,000 Records: too_many_pins().
 std::uint64_t* pin(Handle&, LocalSeat&, std::uint64_t count = 1) noexcept;
-// One more on a cell that is already pinned by the caller: as old, hence as strong.
-inline void pin_again(std::uint64_t* cell, std::uint64_t count = 1) noexcept { shared::pin_join(*cell, count); }
+// More on a cell that is already pinned by the caller (or is a read-only handle's): as old, hence as strong.  False when
+// the cell has no room for them: too_many_pins().
+inline bool try_pin_again(std::uint64_t* cell, std::uint64_t count = 1) noexcept {
+  for (;;) {
+    const std::uint64_t now = shared::pin_load(*cell);
+    if (format::pin_count(now) + count > format::kPinCountMax) return false;
+    if (shared::pin_enter(*cell, now, now + count)) return true;
+  }
+}
 
 inline Error too_many_pins() noexcept {
   return Error{Code::full, 0, format::kPinCells * format::kPinCountMax, "too many Records are held at the same time"};

@@ -88,7 +88,6 @@ inline Word pin_load(Word& w) noexcept { return Ref(w).load(std::memory_order_se
 inline bool pin_enter(Word& w, Word from, Word to) noexcept {
   return Ref(w).compare_exchange_strong(from, to, std::memory_order_seq_cst);
 }
-inline Word pin_join(Word& w, Word count) noexcept { return Ref(w).fetch_add(count, std::memory_order_seq_cst); }
 inline Word pin_leave(Word& w, Word count) noexcept { return Ref(w).fetch_sub(count, std::memory_order_acq_rel); }
 inline Word pin_close(Word& w) noexcept { return Ref(w).fetch_or(format::kPinClosing, std::memory_order_acq_rel); }
 // By the new owner or the reaper of a seat, when no pin of it can exist.

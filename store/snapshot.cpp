@@ -10,7 +10,7 @@ namespace durra::detail {
 Result<Instant> take_instant(Handle& h) {
   if (auto no = h.refuse_read()) return *no;
   if (h.read_only) {  // may not move the clock: sees every key's newest version, not one instant
-    shared::pin_join(h.reader_pin, 1);
+    if (!try_pin_again(&h.reader_pin)) return too_many_pins();
     return Instant{&h.reader_pin, kNow};
   }
   auto seat = home_seat(h);
@@ -79,12 +79,13 @@ Result<Record> Snapshot::get(Key key) const {
   if (!then.record || then.record.tombstone()) return Error{Code::not_found};
   if (then.record.shape.kind == format::RecordKind::block)
     return Error{Code::mismatch, 0, then.record.at, "the name belongs to a block"};
-  detail::pin_again(pin_);
+  if (!detail::try_pin_again(pin_)) return detail::too_many_pins();
   return handle_->make_record(then.record, pin_);
 }
 
 Records Snapshot::records(std::string_view key_prefix) const {
-  detail::pin_again(pin_);
+  if (auto no = handle_->refuse_read()) return handle_->make_records(detail::failed_scan(*handle_, *no));
+  if (!detail::try_pin_again(pin_)) return handle_->make_records(detail::failed_scan(*handle_, detail::too_many_pins()));
   return handle_->make_records(detail::scan(*handle_, {pin_, time_}, key_prefix));
 }
 

@@ -33,7 +33,9 @@ struct RecordsState {
   std::uint64_t region = 0, regions = 0;  // the next region, and where they end
   std::uint64_t at = 0, end = 0;          // file offsets within the current region
   bool all_newest = false;                // nothing in the current region was superseded before the instant
-  RecordRef current;
+  // Candidates of the current region, some at a time so that the cache misses of their look-ups overlap.
+  std::array<RecordRef, 16> queue;
+  std::size_t queue_next = 0, queue_end = 0;
   std::optional<Record> shown;
 
   explicit RecordsState(Handle& h) noexcept : handle(&h) { h.refer(); }
