@@ -1,0 +1,132 @@
+// The index under load: leaves that grow, split and stack up inner nodes; keys that collide.
+#include <durra/care.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "format/checksum.h"
+#include "format/leaf.h"
+#include "store/handle.h"
+#include "tests/support/scratch.h"
+#include "tests/support/stores.h"
+
+namespace durra {
+namespace {
+
+using test::outcome;
+using test::shown;
+using test::small;
+
+struct Shape {
+  std::uint64_t leaves = 0, inner = 0, slots = 0, used = 0;
+  std::uint32_t depth = 0;
+};
+
+void look(const detail::Space& space, std::uint64_t word, std::uint32_t depth, Shape& shape) {
+  if (word == 0) return;
+  const auto node = format::unpack_node(word);
+  const auto* words = reinterpret_cast<std::uint64_t*>(space.at(node.offset, node.slots * 8ull));
+  ASSERT_NE(words, nullptr);
+  shape.depth = std::max(shape.depth, depth);
+  if (node.inner) {
+    ++shape.inner;
+    for (std::uint32_t i = 0; i < node.slots; ++i) look(space, words[i], depth + 1, shape);
+    return;
+  }
+  ++shape.leaves;
+  shape.slots += node.slots;
+  for (std::uint32_t i = 0; i < node.slots; ++i) shape.used += words[i] != 0;
+}
+
+Shape shape_of(const Store& store) {
+  const detail::Space& space = detail::handle_of(store)->space;
+  Shape shape;
+  for (std::uint32_t i = 0; i < space.super().root_words; ++i) look(space, space.root(i), 0, shape);
+  return shape;
+}
+
+struct Index : testing::Test {
+  test::Scratch scratch;
+  Store store = open(scratch / "s.durra", small(64_MiB)).value();
+  const std::uint64_t seed = format::store_seed(stats(store).value().uuid);
+  // The integer key with this hash.
+  std::uint64_t key_with(std::uint64_t tag) const { return format::id_of(tag, seed); }
+};
+
+TEST_F(Index, hundreds_of_thousands_of_integers) {
+  const std::uint64_t n = 200'000;
+  for (std::uint64_t i = 0; i < n; ++i) ASSERT_TRUE(store.put(i, bytes_of(i))) << i;
+  for (std::uint64_t i = 0; i < n; ++i) ASSERT_EQ(store.get(i).value().as<std::uint64_t>().value(), i);
+  for (std::uint64_t i = n; i < n + 20'000; ++i) ASSERT_EQ(shown(store.get(i)), "<not_found>");
+  const Shape shape = shape_of(store);
+  EXPECT_GT(shape.inner, 200u);  // 256 root words, leaves of at most 256 slots
+  EXPECT_EQ(shape.used, n);
+  EXPECT_EQ(stats(store).value().live_records, n);
+}
+
+TEST_F(Index, a_hundred_thousand_texts_put_changed_and_erased) {
+  const int n = 100'000;
+  const auto key = [](int i) { return "key/" + std::to_string(i); };
+  for (int i = 0; i < n; ++i) ASSERT_TRUE(store.put(key(i), std::to_string(i))) << i;
+  for (int i = 0; i < n; i += 3) ASSERT_TRUE(store.put(key(i), "new"));
+  for (int i = 1; i < n; i += 3) ASSERT_TRUE(store.erase(key(i)));
+  for (int i = 0; i < n; ++i)
+    ASSERT_EQ(shown(store.get(key(i))), i % 3 == 0 ? "new" : i % 3 == 1 ? "<not_found>" : std::to_string(i));
+  EXPECT_EQ(shape_of(store).used, static_cast<std::uint64_t>(n));
+}
+
+TEST_F(Index, keys_that_share_the_20_bits_of_their_slot) {
+  const std::uint64_t n = 3'000;
+  for (std::uint64_t i = 0; i < n; ++i) ASSERT_TRUE(store.put(key_with(i << 40 | 0xabcde), std::to_string(i))) << i;
+  for (std::uint64_t i = 0; i < n; ++i) ASSERT_EQ(shown(store.get(key_with(i << 40 | 0xabcde))), std::to_string(i));
+  for (std::uint64_t i = n; i < 2 * n; ++i) ASSERT_EQ(shown(store.get(key_with(i << 40 | 0xabcde))), "<not_found>");
+  for (std::uint64_t i = 0; i < n; i += 2) ASSERT_TRUE(store.erase(key_with(i << 40 | 0xabcde)));
+  for (std::uint64_t i = 0; i < n; ++i)
+    ASSERT_EQ(shown(store.get(key_with(i << 40 | 0xabcde))), i % 2 ? std::to_string(i) : "<not_found>");
+}
+
+TEST_F(Index, keys_that_share_their_way_to_the_deepest_leaf) {
+  // The upper 38 bits: 8 of the root, 5 inner levels of 6.  The other 26 differ.
+  const auto key = [this](std::uint64_t i) { return key_with(0x123456789ull << 26 | (i * 0x51ed3 & 0x3ffffff)); };
+  for (std::uint64_t i = 0; i < 200; ++i) ASSERT_TRUE(store.put(key(i), std::to_string(i))) << i;
+  for (std::uint64_t i = 0; i < 200; ++i) ASSERT_EQ(shown(store.get(key(i))), std::to_string(i));
+  // Not yet deep: 200 fit into one leaf.  500 of one way do not fit into any: refused, and nothing is lost by it.
+  std::uint64_t kept = 200;
+  for (; kept < 500; ++kept) {
+    const auto done = store.put(key(kept), std::to_string(kept));
+    if (!done) {
+      EXPECT_EQ(outcome(done), "full");
+      EXPECT_STREQ(done.error().what, "too many keys with one hash");
+      break;
+    }
+  }
+  EXPECT_EQ(kept, 256u);
+  EXPECT_EQ(shape_of(store).depth, format::kDepthMax);
+  for (std::uint64_t i = 0; i < kept; ++i) ASSERT_EQ(shown(store.get(key(i))), std::to_string(i));
+  EXPECT_EQ(shown(store.get(key(kept))), "<not_found>");
+  ASSERT_TRUE(store.put(key(5), "changed"));
+  ASSERT_TRUE(store.erase(key(6)));
+  EXPECT_EQ(shown(store.get(key(5))), "changed");
+  EXPECT_EQ(shown(store.get(key(6))), "<not_found>");
+  ASSERT_TRUE(store.put("another way", "x"));
+}
+
+TEST_F(Index, leaves_are_not_mostly_empty) {
+  for (std::uint64_t i = 0; i < 50'000; ++i) store.put(i, "").value();
+  const Shape shape = shape_of(store);
+  EXPECT_EQ(shape.used, 50'000u);
+  EXPECT_LT(shape.slots, 50'000u * 5);
+}
+
+TEST_F(Index, every_put_is_found_at_once_while_leaves_grow) {
+  for (std::uint64_t i = 0; i < 20'000; ++i) {
+    ASSERT_TRUE(store.put(i, bytes_of(i)));
+    ASSERT_TRUE(store.get(i));
+    ASSERT_TRUE(store.get(i / 2));
+    ASSERT_FALSE(store.get(i + 1));
+  }
+}
+
+}  // namespace
+}  // namespace durra

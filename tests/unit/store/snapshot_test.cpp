@@ -1,0 +1,159 @@
+// snapshot and records: exactly one instant, whatever happens meanwhile.
+#include <durra/store.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <map>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "tests/support/scratch.h"
+#include "tests/support/stores.h"
+
+namespace durra {
+namespace {
+
+using test::noise;
+using test::outcome;
+using test::shown;
+using test::small;
+
+std::map<std::string, std::string> all(Records records) {
+  std::map<std::string, std::string> m;
+  for (Record& r : records) {
+    const std::string key = r.is_text() ? "\"" + std::string(r.key()) : std::to_string(r.id());
+    EXPECT_TRUE(m.emplace(key, r.str()).second) << "shown twice: " << key;
+  }
+  EXPECT_TRUE(records.status());
+  return m;
+}
+
+struct Snapshots : testing::Test {
+  test::Scratch scratch;
+  Store store = open(scratch / "s.durra", small()).value();
+};
+
+TEST_F(Snapshots, records_shows_each_live_key_once) {
+  EXPECT_TRUE(all(store.records()).empty());
+  std::map<std::string, std::string> expected;
+  for (int i = 0; i < 500; ++i) {
+    for (int version = 0; version < 3; ++version) {
+      store.put(i, std::to_string(version)).value();
+      store.put("t" + std::to_string(i), std::to_string(version)).value();
+    }
+    expected[std::to_string(i)] = "2";
+    if (i % 3 == 0)
+      store.erase("t" + std::to_string(i)).value();
+    else
+      expected["\"t" + std::to_string(i)] = "2";
+  }
+  EXPECT_EQ(all(store.records()), expected);
+  EXPECT_EQ(all(store.snapshot().value().records()), expected);
+}
+
+TEST_F(Snapshots, a_prefix_chooses_text_keys) {
+  for (const char* key : {"a", "ab", "abc", "b"}) store.put(key, "x").value();
+  store.put(7, "x").value();
+  EXPECT_EQ(all(store.records("ab")).size(), 2u);
+  EXPECT_EQ(all(store.records("abcd")).size(), 0u);
+  EXPECT_EQ(all(store.records("")).size(), 5u);
+  EXPECT_EQ(all(store.snapshot().value().records("b")).size(), 1u);
+}
+
+TEST_F(Snapshots, a_snapshot_does_not_change) {
+  store.put("kept", "1").value();
+  store.put("changed", "1").value();
+  store.put("erased", "1").value();
+  const auto snapshot = store.snapshot().value();
+  store.put("changed", "2").value();
+  store.put("changed", "3").value();
+  store.erase("erased").value();
+  store.put("erased", "again").value();
+  store.put("added", "1").value();
+  EXPECT_EQ(shown(snapshot.get("kept")), "1");
+  EXPECT_EQ(shown(snapshot.get("changed")), "1");
+  EXPECT_EQ(shown(snapshot.get("erased")), "1");
+  EXPECT_EQ(shown(snapshot.get("added")), "<not_found>");
+  EXPECT_EQ(shown(snapshot.get("never")), "<not_found>");
+  const std::map<std::string, std::string> then{{"\"kept", "1"}, {"\"changed", "1"}, {"\"erased", "1"}};
+  EXPECT_EQ(all(snapshot.records()), then);
+  EXPECT_EQ(shown(store.get("changed")), "3");
+}
+
+TEST_F(Snapshots, every_one_of_many_snapshots_is_exact) {
+  std::vector<Snapshot> snapshots;
+  for (int i = 0; i < 200; ++i) {
+    store.put("k", std::to_string(i)).value();
+    if (i % 7 == 3) store.erase("k").value();
+    snapshots.push_back(store.snapshot().value());
+  }
+  for (int i = 0; i < 200; ++i)
+    ASSERT_EQ(shown(snapshots[static_cast<std::size_t>(i)].get("k")), i % 7 == 3 ? "<not_found>" : std::to_string(i));
+}
+
+TEST_F(Snapshots, records_of_a_snapshot_may_be_kept_and_outlive_everything) {
+  for (int i = 0; i < 100; ++i) store.put(i, noise(100, static_cast<std::uint64_t>(i))).value();
+  std::vector<Record> kept;
+  {
+    auto snapshot = store.snapshot().value();
+    auto records = snapshot.records();
+    { const auto dropped = std::move(snapshot); }
+    for (Record& r : records) kept.push_back(std::move(r));
+    { const auto closed = std::move(store); }
+  }
+  ASSERT_EQ(kept.size(), 100u);
+  for (const Record& r : kept) EXPECT_EQ(r.text(), noise(100, r.id()));
+  kept.clear();
+  store = open(scratch / "s.durra", small()).value();
+  EXPECT_EQ(stats(store).value().opened, Opened::clean);
+}
+
+TEST_F(Snapshots, assignment_drops_what_was_there) {
+  store.put("k", "1").value();
+  auto snapshot = store.snapshot().value();
+  store.put("k", "2").value();
+  snapshot = store.snapshot().value();
+  EXPECT_EQ(shown(snapshot.get("k")), "2");
+  auto records = store.records();
+  store.put("k", "3").value();
+  records = store.records();
+  EXPECT_EQ(all(std::move(records)).at("\"k"), "3");
+  { const auto dropped = std::move(snapshot); }
+  EXPECT_EQ(participants(store).value().at(0).pins, 0u);
+}
+
+// A pair is written one after the other by a thread that never stops: an instant shows the second never ahead.
+TEST_F(Snapshots, an_instant_is_one_while_others_write) {
+  std::atomic<bool> stop{false};
+  std::thread writer([&] {
+    for (int i = 0; !stop; ++i) {
+      const std::string value = std::to_string(i);
+      store.put("first", value).value();
+      store.put("second", value).value();
+      if (i % 5 == 0)
+        store.erase("flicker").error();
+      else
+        store.put("flicker", value).value();
+      if (i == 20'000) break;  // a small store
+    }
+  });
+  for (int n = 0; n < 300; ++n) {
+    const auto snapshot = store.snapshot().value();
+    const auto second = snapshot.get("second");
+    const auto first = snapshot.get("first");
+    const auto scan = all(snapshot.records());
+    if (second) {
+      const int a = std::stoi(first->str()), b = std::stoi(second->str());
+      ASSERT_TRUE(a == b || a == b + 1) << a << " " << b;
+      ASSERT_EQ(scan.at("\"first"), first->str());
+      ASSERT_EQ(scan.at("\"second"), second->str());
+    }
+    ASSERT_EQ(scan.contains("\"flicker"), static_cast<bool>(snapshot.get("flicker")));
+  }
+  stop = true;
+  writer.join();
+}
+
+}  // namespace
+}  // namespace durra
