@@ -51,6 +51,7 @@ bool lived_in(Handle& h) noexcept {
 void close_in_order(Handle& h) noexcept {
   forget_homes(h.id);
   if (shared::mark_load(h.seats.count) == 0) return;  // an open that failed
+  if (h.lost_files()) return leave_seats(h);
   auto recover = os::HeldByte::take(h.file, h.path, format::kLockRecover, 0, os::Access::read_write);
   const bool alone = recover && *recover && !lived_in(h);
   if (alone) leave_clean(h);

@@ -1,6 +1,8 @@
 // The life of a handle: references, the last release, leaving the file in order (PROTOCOL.md CLEAN CLOSE).
 #include "store/handle.h"
 
+#include <cerrno>
+
 #include "store/close.h"
 #include "store/region_table.h"
 #include "store/seat.h"
@@ -30,10 +32,19 @@ Handle::~Handle() {
     if (forked()) s->byte.forget();
     delete s;
   }
+  if (lost_files()) {
+    file.release();
+    probe.release();
+  }
   if (forked()) {
     reader.forget();
     map.forget();
   }
+}
+
+std::optional<Error> Handle::lost_files() const noexcept {
+  if (space.is_ours(file) && space.is_ours(probe)) return {};
+  return Error{Code::io, EBADF, 0, "this process closed the store's descriptors; open it again"};
 }
 
 std::optional<Error> Handle::refuse_write() const noexcept {

@@ -81,6 +81,8 @@ struct Handle {
   }
   std::optional<Error> refuse_write() const noexcept;
   bool forked() const noexcept { return cookie != os::fork_cookie(); }
+  // Null, or `io` after a closefrom(): whatever has the descriptors' numbers now is not written to, locked or closed.
+  std::optional<Error> lost_files() const noexcept;
 
   void refer() noexcept { shared::refer(refs); }
   static void unrefer(Handle*) noexcept;                              // may tear down

@@ -71,7 +71,7 @@ void settle_region(Handle& h, std::uint64_t r) noexcept {
 }
 
 std::uint32_t reap_dead(Handle& h) noexcept {
-  if (h.read_only) return 0;
+  if (h.read_only || h.lost_files()) return 0;
   std::uint32_t n = 0;
   for (std::uint32_t s = 0; s < h.space.super().seat_count; ++s)
     if (format::seat_state(shared::seat_load(h.space.seat(s).state)) != format::SeatState::free) n += reap_seat(h, s);

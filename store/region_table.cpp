@@ -55,6 +55,7 @@ std::optional<RegionWord> try_claim(Handle& h, LocalSeat& seat, std::uint64_t r,
 
 // Step 3 for `k` regions from r: written zeros, then present and writable pages.
 Result<void> fill_space(Handle& h, std::uint64_t r, std::uint64_t k) {
+  if (auto no = h.lost_files()) return *no;
   const std::uint64_t size = k * h.space.region_size();
   if (auto done = os::write_zeros(h.file, h.space.region_offset(r), size); !done) return done;
   step("claim.3");  // † reaper → FREE
@@ -218,6 +219,7 @@ bool adopt_partial(Handle& h, LocalSeat& seat, std::uint64_t room) noexcept {
 // that a full disk is an error here and not SIGBUS later.  64 KiB at a time, ascending, never undone.
 Result<void> back_descriptors(Handle& h, std::uint64_t r) {
   if (r < shared::mark_load(h.descriptors_ready)) return {};
+  if (auto no = h.lost_files()) return *no;
   const std::uint64_t end = h.space.super().regions_offset;
   const std::uint64_t offset = h.space.descriptor_offset(r) & ~(format::kSectionAlign - 1);
   const std::uint64_t begin = h.space.descriptor_offset(shared::mark_load(h.descriptors_ready));

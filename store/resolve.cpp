@@ -18,11 +18,18 @@ Space::Space(const format::Superblock& super, std::byte* base, const os::File& f
       file_(file),
       seed_(format::store_seed(super.uuid)),
       region_shift_(static_cast<std::uint32_t>(std::countr_zero(super.region_size))),
-      root_bits_(static_cast<std::uint32_t>(std::countr_zero(super.root_words))) {}
+      root_bits_(static_cast<std::uint32_t>(std::countr_zero(super.root_words))) {
+  if (const auto info = os::info(file)) device_ = info->device, inode_ = info->inode;
+}
+
+bool Space::is_ours(const os::File& file) const noexcept {
+  const auto info = os::info(file);
+  return info && info->device == device_ && info->inode == inode_;
+}
 
 std::byte* Space::at_slow(std::uint64_t offset, std::uint64_t length) const noexcept {
   const auto now = os::info(file_);
-  if (!now) return nullptr;
+  if (!now || now->device != device_ || now->inode != inode_) return nullptr;
   const std::uint64_t size = std::min(now->size, format::file_size_max(super_));
   shared::mark_raise(known_size_, size);
   return offset <= size && length <= size - offset ? base_ + offset : nullptr;

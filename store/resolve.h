@@ -109,6 +109,9 @@ class Space {
     return nullptr;
   }
 
+  // Whether this descriptor is still the file's.  After a closefrom() its number may have become another file's.
+  bool is_ours(const os::File&) const noexcept;
+
   // Regions of the run that `r` heads, as its descriptor says; 1 for a single one; never past the last region.
   std::uint64_t run_length(std::uint64_t r, const format::RegionWord& w) const noexcept;
 
@@ -118,6 +121,7 @@ class Space {
   format::Superblock super_;
   std::byte* base_;
   const os::File& file_;
+  std::uint64_t device_ = 0, inode_ = 0;
   std::uint64_t seed_;
   std::uint32_t region_shift_, root_bits_;
   mutable std::atomic<std::uint64_t> known_size_{0};  // bytes that the file was seen to have

@@ -112,6 +112,7 @@ Result<LocalSeat*> try_take(Handle& h, std::uint32_t n) {
 }
 
 Result<LocalSeat*> take_new_seat(Handle& h) {
+  if (auto no = h.lost_files()) return *no;
   const std::lock_guard guard(h.seats.adding);
   const auto count = shared::mark_load(h.seats.count);
   for (int round = 0; round < 2; ++round) {
