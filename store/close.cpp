@@ -2,6 +2,7 @@
 #include "store/close.h"
 
 #include "store/reap.h"
+#include "store/region_table.h"
 #include "store/seat.h"
 #include "store/step.h"
 
@@ -23,6 +24,7 @@ void leave_clean(Handle& h) noexcept {
   const auto now = os::identity(h.file);
   if (!now || !os::sync(h.file)) return;
   step("close.sync");
+  mark_synced(h);
   shared::hint_store(h.seats.list[0].load()->shared->beat_ns, os::now_ns());  // what follows changes the file once more
   control.identity = *now;
   control.identity.check = format::identity_check(*now, h.space.seed());

@@ -12,36 +12,49 @@ namespace {
 
 using format::NodeWord;
 
-// Space for a node: cut from the index region in use, or from a new one.  64-byte aligned, all zeros.
+// `size` bytes of an index region with room, or none: then nobody will find room in it, and it is SEALED.
+std::optional<std::uint64_t> cut(Handle& h, std::uint64_t r, std::uint64_t size) noexcept {
+  format::Descriptor& d = h.space.descriptor(r);
+  for (;;) {
+    const std::uint64_t state = shared::state_load(d.state);
+    auto w = format::unpack(state);
+    if (w.state != format::RegionState::open || w.type != format::RegionType::index) return {};
+    const std::uint64_t tail = shared::tail_load(d.tail);
+    if (tail < format::kRegionData || tail > h.space.region_size() || h.space.region_size() - tail < size) {
+      w.state = format::RegionState::sealed;
+      shared::state_change(d.state, state, format::pack(w));
+      return {};
+    }
+    if (shared::tail_cut(d.tail, tail, tail + size)) return h.space.region_offset(r) + tail;
+  }
+}
+
+// An index region that is OPEN but not in use: its claimer died, or lost, before the hint named it.
+std::optional<std::uint64_t> find_open(Handle& h) noexcept {
+  const std::uint64_t end = std::min(shared::raised_load(h.space.control().region_hint), h.space.region_count());
+  for (std::uint64_t r = 0; r < end; ++r) {
+    const auto w = format::unpack(shared::state_load(h.space.descriptor(r).state));
+    if (w.state == format::RegionState::open && w.type == format::RegionType::index) return r;
+  }
+  return {};
+}
+
+// Space for a node: cut from the index region in use, or from the next.  64-byte aligned, all zeros.
 Result<std::uint64_t> allocate_node(Handle& h, LocalSeat& seat, std::uint64_t size) {
   size = format::align_up(size, format::kLine);
   auto& hint = h.space.control().index_region;
   for (;;) {
     const std::uint64_t seen = shared::hint_load(hint);
-    if (seen != 0 && seen <= h.space.region_count()) {
-      const std::uint64_t r = seen - 1;
-      format::Descriptor& d = h.space.descriptor(r);
-      const std::uint64_t state = shared::state_load(d.state);
-      const auto w = format::unpack(state);
-      if (w.state == format::RegionState::open && w.type == format::RegionType::index) {
-        const std::uint64_t tail = shared::tail_load(d.tail);
-        if (tail <= h.space.region_size() && h.space.region_size() - tail >= size) {
-          if (!shared::tail_cut(d.tail, tail, tail + size)) continue;
-          return h.space.region_offset(r) + tail;
-        }
-        auto sealed = w;
-        sealed.state = format::RegionState::sealed;
-        shared::state_change(d.state, state, format::pack(sealed));
-      }
+    if (seen != 0 && seen <= h.space.region_count())
+      if (const auto at = cut(h, seen - 1, size)) return *at;
+    auto next = find_open(h);
+    if (!next) {
+      auto fresh = claim_index_region(h, seat);
+      if (!fresh) return fresh.error();
+      next = *fresh;
     }
-    auto fresh = claim_index_region(h, seat);
-    if (!fresh) return fresh.error();
-    if (!shared::index_swing(hint, seen, *fresh + 1)) {  // somebody else brought one: mine goes back
-      auto w = format::unpack(shared::state_load(h.space.descriptor(*fresh).state));
-      const std::uint64_t open = format::pack(w);
-      w = {format::RegionState::free, format::RegionType::data, false, 0, w.generation};
-      shared::state_change(h.space.descriptor(*fresh).state, open, format::pack(w));
-    }
+    step("grow.claim");  // † OPEN, not named by the hint: find_open has it for whoever comes next
+    shared::index_swing(hint, seen, *next + 1);  // lost: somebody else's is in use now, and mine is found after it
   }
 }
 
@@ -112,26 +125,46 @@ Result<NodeWord> copy_leaf(Handle& h, LocalSeat& seat, const Old& old, const Cen
   return NodeWord{*space, size, false};
 }
 
-// An inner node of 64 words, each with a leaf of its own: the next 6 bits of H decide, and only the records have them.
-Result<NodeWord> split_leaf(Handle& h, LocalSeat& seat, const Old& old, std::uint32_t depth, std::uint32_t max) {
-  auto inner = allocate_node(h, seat, format::kInnerWords * 8ull);
-  if (!inner) return inner.error();
-  const auto kept = freeze_all(old);
-  std::array<std::vector<std::uint64_t>, format::kInnerWords> groups;
-  for (const std::uint64_t word : kept) {
+// The words of a leaf by the next 6 bits of H: only their records have those.
+using Groups = std::array<std::vector<std::uint64_t>, format::kInnerWords>;
+Result<void> group(Handle& h, const std::vector<std::uint64_t>& words, std::uint32_t depth, Groups& groups) {
+  for (const std::uint64_t word : words) {
     RecordRef record;
     if (const auto why = h.space.locate(format::slot_offset(word), record))
       return Error{Code::damaged, 0, format::slot_offset(word), why};
     groups[format::inner_slot(record.tag(), h.space.root_bits(), depth + 1)].push_back(word);
   }
-  std::uint64_t* parents = words(h, *inner, format::kInnerWords);
+  return {};
+}
+
+std::vector<std::uint64_t> live_words(const Old& old) {
+  std::vector<std::uint64_t> kept;
+  for (std::uint32_t i = 0; i < old.count; ++i)
+    if (const std::uint64_t bare = shared::index_load(old.slots[i]) & ~format::kFreeze; live(bare)) kept.push_back(bare);
+  return kept;
+}
+
+// An inner node of 64 words, each with a leaf of its own.  All space comes first (H15): what is frozen in a full store
+// could not even be erased from.  The leaves are twice what lives, so that what was added meanwhile fits too.
+Result<NodeWord> split_leaf(Handle& h, LocalSeat& seat, const Old& old, std::uint32_t depth, std::uint32_t max) {
+  Groups before, after;
+  if (auto done = group(h, live_words(old), depth, before); !done) return done.error();
+  auto inner = allocate_node(h, seat, format::kInnerWords * 8ull);
+  if (!inner) return inner.error();
+  std::array<NodeWord, format::kInnerWords> leaves;
   for (std::uint32_t g = 0; g < format::kInnerWords; ++g) {
-    if (groups[g].empty()) continue;
-    const std::uint32_t size = leaf_size(groups[g].size() + 1, max);
+    const std::uint32_t size = leaf_size(before[g].size() + 1, max);
     auto leaf = allocate_node(h, seat, size * 8ull);
     if (!leaf) return leaf.error();
-    for (const std::uint64_t word : groups[g]) place(words(h, *leaf, size), size, word);
-    shared::node_init(parents[g], format::pack(NodeWord{*leaf, size, false}));
+    leaves[g] = {*leaf, size, false};
+  }
+  step("grow.0");  // † dead space in an index region
+  if (auto done = group(h, freeze_all(old), depth, after); !done) return done.error();
+  std::uint64_t* parents = words(h, *inner, format::kInnerWords);
+  for (std::uint32_t g = 0; g < format::kInnerWords; ++g) {
+    for (const std::uint64_t word : after[g])
+      if (!place(words(h, leaves[g].offset, leaves[g].slots), leaves[g].slots, word)) return NodeWord{};  // once more
+    shared::node_init(parents[g], format::pack(leaves[g]));
   }
   return NodeWord{*inner, format::kInnerWords, true};
 }

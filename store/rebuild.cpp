@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <unordered_set>
+#include <vector>
 
 #include "format/decide.h"
 #include "format/walk.h"
@@ -20,8 +22,19 @@ using format::RegionState;
 using format::RegionType;
 using format::RegionWord;
 
-// What the first pass learns.
+// What is to become of a region, and of those behind it that it covers.
+struct Judgement {
+  std::uint64_t region, covers;
+  bool keep;                    // else FREE
+  std::uint64_t generation;     // of the life that ends, if it is freed
+  format::RegionHeader header;  // if it is kept
+  std::uint64_t end;
+};
+
+// What the first pass learns; it changes nothing, so an open that fails leaves the file as it was.
 struct Survey {
+  std::vector<Judgement> judgements;
+  std::unordered_set<std::uint64_t> unreadable;  // records below an end whose bodies are not what was put
   std::uint64_t regions = 0;     // that the file has room for, at least in part
   std::uint64_t generation = 0;  // the greatest seen
   std::uint64_t time = 0;        // the greatest t of a stamp
@@ -58,16 +71,28 @@ std::uint64_t backed(const Space& space, std::uint64_t r, std::uint64_t wanted) 
   return low;
 }
 
-// How far the records of a life reach, with bodies checked; the greatest stamp time on the way.
-std::uint64_t parse(const Space& space, std::uint64_t r, std::uint64_t generation, std::uint64_t size, Survey& survey) {
+// How far the records of a life reach: to the last that is intact, over such whose header still says where the next
+// begins.  The first that is not intact decides whether something synced was lost.
+struct Reach {
+  std::uint64_t end = format::kRegionData;
+  std::uint64_t first_bad;
+};
+Reach parse(const Space& space, std::uint64_t r, std::uint64_t generation, std::uint64_t size, Survey& survey) {
   auto walk = walk_of(space, r, generation, backed(space, r, size));
   const std::uint64_t seed = format::region_seed(space.seed(), r, generation);
-  std::uint64_t end = format::kRegionData;
-  while (walk.next() && walk.intact()) {
-    end = walk.end();
+  Reach reach;
+  std::optional<std::uint64_t> first_bad;
+  while (walk.next()) {
+    if (!walk.intact()) {
+      if (!first_bad) first_bad = walk.record().at - space.region_offset(r);
+      survey.unreadable.insert(walk.record().at);
+      continue;
+    }
+    reach.end = walk.end();
     survey.time = std::max(survey.time, format::stamp_time(stamp_if_certain(ref_of(space, walk.record(), seed))));
   }
-  return end;
+  reach.first_bad = first_bad.value_or(walk.end());
+  return reach;
 }
 
 bool untouched(const Space& space, std::uint64_t r) noexcept {
@@ -104,8 +129,7 @@ Error damage_at(const Handle& h, std::uint64_t r, std::uint64_t inside) noexcept
                "records that were synced are unreadable; durra recover makes a new file of what is left"};
 }
 
-// Judges region r and those it covers; returns how many.
-Result<std::uint64_t> judge(Handle& h, std::uint64_t r, Survey& survey) {
+Result<Judgement> judge(Handle& h, std::uint64_t r, Survey& survey) {
   const Space& space = h.space;
   const auto d = copy_of(space.descriptor(r));
   format::RegionHeader header{};
@@ -115,26 +139,29 @@ Result<std::uint64_t> judge(Handle& h, std::uint64_t r, Survey& survey) {
   const auto evidence = format::evidence(d, valid ? &header : nullptr);
   const Action action = format::decide(evidence);
   const RegionWord word = format::unpack(d.state);
-  if (evidence.crc_ok) survey.generation = std::max(survey.generation, word.generation);
-  if (valid) survey.generation = std::max(survey.generation, header.generation);
-  if (action == Action::damage) return damage_at(h, r, 0);
   const std::uint64_t generation = std::max(evidence.crc_ok ? word.generation : 0, valid ? header.generation : 0);
-  if (action == Action::free || action == Action::block) return free_region(h, r, generation), 1;
+  survey.generation = std::max(survey.generation, generation);
+  if (action == Action::damage) return damage_at(h, r, 0);
+  const Judgement over{r, 1, false, generation, {}, 0};
+  if (action == Action::free || action == Action::block) return over;
 
-  const std::uint64_t end = parse(space, r, header.generation, header.run * space.region_size(), survey);
+  const Reach reach = parse(space, r, header.generation, header.run * space.region_size(), survey);
   const std::uint64_t synced = evidence.synced ? format::untag(d.synced, word.generation) * 8 : 0;
-  if (action == Action::parse_strict && end < synced) return damage_at(h, r, end);
+  if (action == Action::parse_strict && reach.first_bad < synced) return damage_at(h, r, reach.first_bad);
   // A run without its record covers nothing; a region that its owner did not live to write to is as good as free.
-  if (end == format::kRegionData && (header.run > 1 || untouched(space, r))) return free_region(h, r, generation), 1;
-  keep_region(h, r, header, end);
-  for (std::uint64_t i = 1; i < header.run; ++i) {
-    const std::uint64_t body_word = shared::state_load(space.descriptor(r + i).state);
-    const RegionWord body = format::unpack(body_word);
-    const std::uint64_t g = format::intact(body_word) ? body.generation : header.generation;
+  if (reach.end == format::kRegionData && (header.run > 1 || untouched(space, r))) return over;
+  return Judgement{r, header.run, true, header.generation, header, reach.end};
+}
+
+void carry_out(Handle& h, const Judgement& j, Survey& survey) noexcept {
+  if (!j.keep) return free_region(h, j.region, j.generation);
+  keep_region(h, j.region, j.header, j.end);
+  for (std::uint64_t i = 1; i < j.covers; ++i) {
+    const std::uint64_t word = shared::state_load(h.space.descriptor(j.region + i).state);
+    const std::uint64_t g = format::intact(word) ? format::generation_of(word) : j.generation;
     survey.generation = std::max(survey.generation, g);
-    set_state(h, r + i, {RegionState::body, RegionType::data, true, 0, g});
+    set_state(h, j.region + i, {RegionState::body, RegionType::data, true, 0, g});
   }
-  return header.run;
 }
 
 std::uint64_t regions_of_file(const Handle& h, std::uint64_t file_size) noexcept {
@@ -155,7 +182,11 @@ Result<Survey> judge_all(Handle& h) {
   for (std::uint64_t r = 0; r < survey.regions;) {
     auto judged = judge(h, r, survey);
     if (!judged) return judged.error();
-    r += *judged;
+    survey.judgements.push_back(*judged);
+    r += judged->covers;
+  }
+  for (const Judgement& j : survey.judgements) {
+    carry_out(h, j, survey);
     step("rebuild.1");  // † next opener starts over
   }
   return survey;
@@ -242,7 +273,8 @@ class Inserter {
   std::size_t count_ = 0;
 };
 
-Result<void> index_region(Handle& h, Inserter& into, std::uint64_t r) {
+Result<void> index_region(Handle& h, Inserter& into, std::uint64_t r,
+                          const std::unordered_set<std::uint64_t>& unreadable) {
   format::Descriptor& d = h.space.descriptor(r);
   const RegionWord w = format::unpack(shared::state_load(d.state));
   if (w.state != RegionState::sealed || w.type != RegionType::data) return {};
@@ -252,18 +284,18 @@ Result<void> index_region(Handle& h, Inserter& into, std::uint64_t r) {
     const RecordRef record = ref_of(h.space, walk.record(), seed);
     const bool version = record.shape.kind == format::RecordKind::put || record.tombstone();
     const std::uint64_t stamp = version ? stamp_if_certain(record) : 0;
-    if (stamp == 0) continue;
+    if (stamp == 0 || unreadable.contains(record.at)) continue;
     if (auto done = into.add(record, stamp); !done) return done;
   }
   return {};
 }
 
-Result<void> index_all(Handle& h, std::uint64_t regions) {
+Result<void> index_all(Handle& h, const Survey& survey) {
   auto seat = ExclusiveSeat::take(h);
   if (!seat) return seat.error();
   Inserter into(h, **seat);
-  for (std::uint64_t r = 0; r < regions; ++r)
-    if (auto done = index_region(h, into, r); !done) return done;
+  for (std::uint64_t r = 0; r < survey.regions; ++r)
+    if (auto done = index_region(h, into, r, survey.unreadable); !done) return done;
   return into.flush();
 }
 
@@ -275,10 +307,13 @@ Result<void> rebuild(Handle& h, bool in_order) {
   forget_the_dead(h);
   if (auto done = set_words(h, *survey, in_order); !done) return done;
   step("rebuild.2");  // † next opener starts over
-  if (auto done = index_all(h, survey->regions); !done) return done;
+  if (auto done = index_all(h, *survey); !done) return done;
   step("rebuild.3");  // † next opener starts over
   shared::hint_add(h.space.control().rebuilds, 1);
-  return os::sync(h.file);  // a panic without a power cut must not lose what was only in the drive (F17d)
+  // A panic without a power cut must not lose what was only in the drive (F17d).
+  if (auto done = os::sync(h.file); !done) return done;
+  mark_synced(h);
+  return {};
 }
 
 }  // namespace durra::detail

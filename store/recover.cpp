@@ -36,6 +36,7 @@ class Salvager {
   }
 
  private:
+  using Entry = std::pair<const std::uint64_t, Best>;
   static Error stopped() { return Error{Code::timeout, 0, 0, "stopped as asked"}; }
   void damage(std::uint64_t offset, format::Why why, std::string what) {
     if (salvage_.damage.size() < 10'000) salvage_.damage.push_back({{Code::damaged, 0, offset, why}, std::move(what)});
@@ -132,10 +133,15 @@ class Salvager {
   Result<Salvage> write(const std::string& path) {
     auto fresh = FreshStore::create(path, reader_.super());
     if (!fresh) return fresh.error();
+    std::vector<const Entry*> in_file_order;  // so that the damaged file is read once, ahead
+    in_file_order.reserve(best_.size());
+    for (const Entry& e : best_) in_file_order.push_back(&e);
+    std::ranges::sort(in_file_order, {}, [](const Entry* e) { return e->second.at; });
     std::uint64_t done = 0, clock = 0;
-    for (const auto& [tag, best] : best_) {
+    for (const Entry* e : in_file_order) {
+      const Best& best = e->second;
       clock = std::max({clock, format::stamp_time(best.stamp), format::stamp_time(best.lost_stamp)});
-      if (auto kept = write_one(*fresh, tag, best); !kept) return kept.error();
+      if (auto kept = write_one(*fresh, e->first, best); !kept) return kept.error();
       if (progress_ && ++done % 1024 == 0 && !progress_(best_.size() + done, best_.size() * 2)) return stopped();
     }
     if (auto finished = fresh->finish(std::min(clock, format::kStampTimeMax - 1)); !finished) return finished.error();
@@ -167,7 +173,7 @@ class Salvager {
   FileReader reader_;
   const bool accept_older_;
   const Progress& progress_;
-  std::unordered_multimap<std::uint64_t, Best> best_;
+  std::unordered_multimap<std::uint64_t, Best> best_;  // by tag
   Salvage salvage_{};
 };
 

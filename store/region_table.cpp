@@ -257,6 +257,16 @@ void close_region(Handle& h, std::uint64_t r, const RegionWord& w) noexcept {
   if (partial) shared::hint_add(h.space.control().partial_hint, 1);
 }
 
+void mark_synced(Handle& h) noexcept {
+  const std::uint64_t end = std::min(shared::raised_load(h.space.control().region_hint), h.space.region_count());
+  for (std::uint64_t r = 0; r < end; ++r) {
+    format::Descriptor& d = h.space.descriptor(r);
+    const RegionWord w = load(h, r);
+    if (w.type != RegionType::data || (w.state != RegionState::sealed && w.state != RegionState::partial)) continue;
+    shared::hint_store(d.synced, format::tagged(w.generation, shared::tail_load(d.tail) / 8));
+  }
+}
+
 void leave_region(Handle& h, LocalSeat& seat) noexcept {
   if (!seat.region) return;
   close_region(h, seat.region->number, load(h, seat.region->number));

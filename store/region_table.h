@@ -33,6 +33,9 @@ inline bool has_run(const Handle& h, const LocalSeat& s) noexcept {
   return s.region && s.region->capacity > h.space.region_size();
 }
 
+// Every record is on the disk: by the one who just wrote the file back, and is alone in it.
+void mark_synced(Handle&) noexcept;
+
 // Bytes that a record may find in one region.
 inline std::uint64_t region_room(const Handle& h) noexcept { return h.space.region_size() - format::kRegionData; }
 
