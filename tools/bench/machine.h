@@ -7,6 +7,7 @@ namespace durra::bench {
 
 struct Machine {
   double two_lines_ns;          // an index line, then the record line it names: no get can be faster
+  double two_lines_alone_ns;    // the same when each waits for the one before, as nothing does in a loop
   double two_lines_batched_ns;  // the same with 16 under way
   double memcpy_gb_per_second;
   double clock_ns;  // one look at the clock: in every latency
