@@ -26,8 +26,7 @@ void leave_clean(Handle& h) noexcept {
   step("close.sync");
   mark_synced(h);
   shared::hint_store(h.seats.list[0].load()->shared->beat_ns, os::now_ns());  // what follows changes the file once more
-  control.identity = *now;
-  control.identity.check = format::identity_check(*now, h.space.seed());
+  mark_identity(h, *now);
   shared::guarded_store(control.clean, format::kClean);
   if (!os::sync(h.file)) shared::guarded_store(control.clean, format::kDirty);
   step("close.clean");
@@ -48,6 +47,11 @@ bool lived_in(Handle& h) noexcept {
     if (held && *held != 0) return true;
   }
   return false;
+}
+
+void mark_identity(Handle& h, format::Identity now) noexcept {
+  now.check = format::identity_check(now, h.space.seed());
+  shared::identity_store(h.space.control(), now);
 }
 
 void close_in_order(Handle& h) noexcept {

@@ -11,4 +11,7 @@ void close_in_order(Handle&) noexcept;
 // Whether somebody else's seat is LIVE and held: proof that inode and page cache are continuous.
 bool lived_in(Handle&) noexcept;
 
+// Writes down of which file, place and boot the index is from now on.  Under RECOVER.
+void mark_identity(Handle&, format::Identity now) noexcept;
+
 }  // namespace durra::detail

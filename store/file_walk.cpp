@@ -23,9 +23,16 @@ Result<format::Descriptor> FileReader::descriptor(std::uint64_t r) const {
   return d;
 }
 
+bool FileReader::holds(std::uint64_t offset, std::uint64_t size) noexcept {
+  const auto inside = [&] { return offset <= size_ && size <= size_ - offset; };
+  if (inside()) return true;
+  if (const auto now = os::info(file_)) size_ = now->size;
+  return inside();
+}
+
 const std::byte* FileReader::bytes(std::uint64_t offset, std::size_t size) {
   if (offset >= begin_ && offset < end_ && size <= end_ - offset) return window_.data() + (offset - begin_);
-  if (offset > size_ || size > size_ - offset || size > kWindow) return nullptr;
+  if (size > kWindow || !holds(offset, size)) return nullptr;
   const std::uint64_t length = std::min<std::uint64_t>(kWindow, size_ - offset);
   window_.resize(kWindow);
   begin_ = end_ = 0;

@@ -26,10 +26,14 @@ class FileReader {
   // Regions that the file has room for, at least in part.
   std::uint64_t regions() const noexcept;
   std::uint64_t file_size() const noexcept { return size_; }
+  // Whether the file has these bytes; looks again, because a live store grows.
+  bool holds(std::uint64_t offset, std::uint64_t size) noexcept;
 
   // Straight from the file, never from a buffer: shared words of a live store.
   Result<format::Descriptor> descriptor(std::uint64_t r) const;
-  Result<void> read(std::uint64_t offset, void* to, std::size_t size) const { return os::read_at(file_, offset, to, size); }
+  Result<void> read(std::uint64_t offset, void* to, std::size_t size) const {
+    return os::read_at(file_, offset, to, size);
+  }
   // `size` bytes at `offset` (at most kWindow), good until the next call; null beyond the end of the file.
   static constexpr std::size_t kWindow = 256 << 10;
   const std::byte* bytes(std::uint64_t offset, std::size_t size);
@@ -38,7 +42,8 @@ class FileReader {
  private:
   const os::File& file_;
   const format::Superblock super_;
-  const std::uint64_t size_, seed_;
+  std::uint64_t size_;
+  const std::uint64_t seed_;
   std::vector<std::byte> window_;
   std::uint64_t begin_ = 0, end_ = 0;
 };

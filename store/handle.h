@@ -62,7 +62,7 @@ struct Handle {
   const bool read_only;
   const std::uint64_t cookie;  // os::fork_cookie() of the process that opened
   const std::uint64_t id;      // unique in this process and its children
-  bool locks_by_descriptor = false;
+  std::atomic<std::uint64_t> locks_by_descriptor{0};  // 1 once a seat is held so
   os::HeldByte reader;           // read-only handles: nobody rebuilds while it is held
   std::uint64_t reader_pin = 0;  // read-only handles have no seat: counts their Records
   Opened opened = Opened::warm;

@@ -71,9 +71,9 @@ Result<void> back_seat(Handle& h, std::uint32_t n) {
 }
 
 void introduce(format::Seat& s) noexcept {
-  s.pid = os::pid();
-  s.tid = os::tid();
-  s.command = os::command();
+  shared::hint_store(s.pid, os::pid());
+  shared::hint_store(s.tid, os::tid());
+  shared::hint_store(s.command, os::command());
   shared::hint_store(s.since_ns, os::now_ns());
   shared::hint_store(s.beat_ns, os::coarse_now_ns());
   for (auto* figure : {&s.puts, &s.gets, &s.erases, &s.conflicts, &s.bytes, &s.claims}) shared::hint_store(*figure, 0);
@@ -120,7 +120,7 @@ Result<LocalSeat*> take_new_seat(Handle& h) {
       auto taken = try_take(h, n);
       if (!taken) return taken.error();
       if (*taken == nullptr) continue;
-      h.locks_by_descriptor = h.locks_by_descriptor || (*taken)->byte.by_descriptor();
+      shared::mark_raise(h.locks_by_descriptor, (*taken)->byte.by_descriptor());
       h.seats.list[count].store(*taken);
       shared::mark_raise(h.seats.count, count + 1);
       return *taken;
@@ -161,7 +161,8 @@ void forget_homes(std::uint64_t handle_id) noexcept {
 }
 
 Result<LocalSeat*> find_home(Handle& h) {
-  if (LocalSeat* s = homes.find(h.id)) [[likely]] return s;
+  if (LocalSeat* s = homes.find(h.id)) [[likely]]
+    return s;
   LocalSeat* s = find_seat(h, [](LocalSeat& l) { return l.homes.load() == 0 && shared::looks_idle(l.busy); });
   if (s == nullptr) {
     auto fresh = take_new_seat(h);
@@ -188,7 +189,7 @@ Result<ExclusiveSeat> ExclusiveSeat::take(Handle& h) {
       if (shared::try_acquire((*fresh)->busy)) s = *fresh;
     }
   }
-  if (h.locks_by_descriptor &&
+  if (shared::mark_load(h.locks_by_descriptor) != 0 &&
       shared::seat_load(s->shared->state) != format::seat_word(s->generation, format::SeatState::live)) {
     shared::release(s->busy);
     return Error{Code::evicted, 0, s->number, "the descriptor that held this seat was closed"};

@@ -3,7 +3,9 @@
 //
 // std::atomic_ref on words of the mapping: lock-free on every supported machine (asserted below).
 #pragma once
+#include <array>
 #include <atomic>
+#include <bit>
 #include <cstdint>
 
 #include "format/head.h"
@@ -109,6 +111,20 @@ inline void dead_mark_store(Word& w, Word v) noexcept { Ref(w).store(v, std::mem
 inline Word hint_load(Word& w) noexcept { return Ref(w).load(std::memory_order_relaxed); }
 inline void hint_store(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_order_relaxed); }
 inline void hint_add(Word& w, Word n) noexcept { Ref(w).fetch_add(n, std::memory_order_relaxed); }
+// Who has a seat: may be read in the middle of being written, then it is a mixture of two.
+inline std::uint32_t hint_load(std::uint32_t& w) noexcept { return std::atomic_ref(w).load(std::memory_order_relaxed); }
+inline void hint_store(std::uint32_t& w, std::uint32_t v) noexcept {
+  std::atomic_ref(w).store(v, std::memory_order_relaxed);
+}
+using Name = std::array<char, 16>;
+inline Name hint_load(Name& name) noexcept {
+  Name copy;
+  for (std::size_t i = 0; i < name.size(); ++i) copy[i] = std::atomic_ref(name[i]).load(std::memory_order_relaxed);
+  return copy;
+}
+inline void hint_store(Name& name, const Name& v) noexcept {
+  for (std::size_t i = 0; i < name.size(); ++i) std::atomic_ref(name[i]).store(v[i], std::memory_order_relaxed);
+}
 // A figure that only its seat's holder counts: no read-modify-write; threads that share a seat may lose a count.
 inline void figure_add(Word& w, Word n) noexcept {
   Ref(w).store(Ref(w).load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
@@ -128,6 +144,19 @@ inline void raise(Word& w, Word v) noexcept {
 // The lock orders them; atomic because tools read them without it.
 inline Word guarded_load(Word& w) noexcept { return Ref(w).load(std::memory_order_acquire); }
 inline void guarded_store(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_order_release); }
+// Word by word; its check tells one that a death left half written.
+using IdentityWords = std::array<Word, sizeof(format::Identity) / sizeof(Word)>;
+inline format::Identity identity_load(format::Control& c) noexcept {
+  auto* from = reinterpret_cast<Word*>(&c.identity);
+  IdentityWords words;
+  for (std::size_t i = 0; i < words.size(); ++i) words[i] = guarded_load(from[i]);
+  return std::bit_cast<format::Identity>(words);
+}
+inline void identity_store(format::Control& c, const format::Identity& v) noexcept {
+  auto* to = reinterpret_cast<Word*>(&c.identity);
+  const auto words = std::bit_cast<IdentityWords>(v);
+  for (std::size_t i = 0; i < words.size(); ++i) guarded_store(to[i], words[i]);
+}
 
 // ---- Within one process --------------------------------------------------------------------------------------------------------
 // S14 a local seat is used by one thread at a time.

@@ -38,8 +38,8 @@ class Verifier {
   }
   static std::string named(std::uint64_t r) { return "region " + std::to_string(r); }
   std::string named(std::uint64_t r, const FileRecord& rec) const {
-    const std::string key = rec.key.empty() ? std::to_string(format::id_of(rec.header.tag, reader_.seed()))
-                                            : '"' + rec.key + '"';
+    const std::string key =
+        rec.key.empty() ? std::to_string(format::id_of(rec.header.tag, reader_.seed())) : '"' + rec.key + '"';
     return named(r) + ", " + key;
   }
 
@@ -67,36 +67,51 @@ class Verifier {
     verdict_.processes = pids.size();
   }
 
+  // In a live store a region may move on, even into another life, while it is looked at: then what looked wrong is
+  // looked at again.
   Result<void> region(std::uint64_t r) {
-    const auto d = reader_.descriptor(r);
-    if (!d) return d.error();
-    if (!format::intact(d->state)) {
-      damage(reader_.descriptor_offset(r), "region state: checksum mismatch", named(r));
-      return {};
+    for (int again = 0;; ++again) {
+      const auto d = reader_.descriptor(r);
+      if (!d) return d.error();
+      const Verdict before{verdict_.regions, verdict_.records, verdict_.bytes, verdict_.torn_tails, 0, {}};
+      const std::size_t known = verdict_.damage.size();
+      judge(r, *d);
+      if (verdict_.damage.size() == known || again == 8) return {};
+      const auto now = reader_.descriptor(r);
+      if (now && now->state == d->state && now->tail == d->tail) return {};
+      verdict_.damage.resize(known);
+      verdict_.regions = before.regions;
+      verdict_.records = before.records;
+      verdict_.bytes = before.bytes;
+      verdict_.torn_tails = before.torn_tails;
     }
-    const auto w = format::unpack(d->state);
-    if (w.state == RegionState::free || w.state == RegionState::claimed || w.state == RegionState::body) return {};
+  }
+
+  void judge(std::uint64_t r, const format::Descriptor& d) {
+    if (!format::intact(d.state))
+      return damage(reader_.descriptor_offset(r), "region state: checksum mismatch", named(r));
+    const auto w = format::unpack(d.state);
+    if (w.state == RegionState::free || w.state == RegionState::claimed || w.state == RegionState::body) return;
     ++verdict_.regions;
     reader_.forget();
-    return records(r, *d, w);
+    records(r, d, w);
   }
 
   // The header of a region that is in use, and every record below its tail.
-  Result<void> records(std::uint64_t r, const format::Descriptor& d, const format::RegionWord& w) {
+  void records(std::uint64_t r, const format::Descriptor& d, const format::RegionWord& w) {
     const std::uint64_t base = reader_.region_offset(r);
     const std::byte* p = reader_.bytes(base, sizeof(format::RegionHeader));
-    if (p == nullptr) return damage(base, "region is outside the file", named(r)), Result<void>{};
+    if (p == nullptr) return damage(base, "region is outside the file", named(r));
     format::RegionHeader header{};
     __builtin_memcpy(&header, p, sizeof header);
     auto why = format::check(header, reader_.seed(), r, reader_.super().region_count);
     if (why == nullptr && (header.generation != w.generation || header.type != static_cast<std::uint64_t>(w.type)))
       why = "region header: of another life than its descriptor";
-    if (why != nullptr) return damage(base, why, named(r)), Result<void>{};
+    if (why != nullptr) return damage(base, why, named(r));
     const std::uint64_t size = header.run * reader_.super().region_size;
     if (d.tail < format::kRegionData || d.tail > size || d.settled > d.tail)
-      return damage(reader_.descriptor_offset(r), "tail is outside the region", named(r)), Result<void>{};
+      return damage(reader_.descriptor_offset(r), "tail is outside the region", named(r));
     if (w.type == RegionType::data) walk(r, w, base, d.tail, size);
-    return {};
   }
 
   void walk(std::uint64_t r, const format::RegionWord& w, std::uint64_t base, std::uint64_t tail, std::uint64_t size) {
@@ -108,7 +123,8 @@ class Verifier {
       if (const auto why = read_record(reader_, at, seed, end - at, rec))
         return damage(at, why, named(r) + "; what follows in it was not read");
       if (!rec.body_intact)
-        damage(at, "record checksum mismatch", named(r, rec) + ", " + std::to_string(rec.shape.payload_size) + " bytes");
+        damage(at, "record checksum mismatch",
+               named(r, rec) + ", " + std::to_string(rec.shape.payload_size) + " bytes");
       else if (!stamp_agrees(rec))
         damage(at, "record stamp: checksum mismatch", named(r, rec));
       ++verdict_.records;
@@ -151,8 +167,7 @@ class Verifier {
     const std::uint64_t size = n.slots * 8ull;
     const std::uint64_t begin = reader_.super().regions_offset;
     if (n.slots == 0 || n.slots > format::kLeafSlotsMax || n.offset % format::kLine != 0 || n.offset < begin ||
-        n.offset > reader_.file_size() || size > reader_.file_size() - n.offset ||
-        (n.inner && (n.slots != format::kInnerWords || depth == format::kDepthMax)))
+        !reader_.holds(n.offset, size) || (n.inner && (n.slots != format::kInnerWords || depth == format::kDepthMax)))
       return still_there(parent, word, "index: a node is outside the file");
     if (n.inner) {
       for (std::uint32_t i = 0; i < n.slots; ++i) node(n.offset + i * 8ull, depth + 1);
@@ -168,11 +183,11 @@ class Verifier {
     }
   }
 
-  bool can_hold_record(std::uint64_t offset) const {
+  bool can_hold_record(std::uint64_t offset) {
     const auto& super = reader_.super();
-    if (offset < super.regions_offset || offset >= reader_.file_size()) return false;
+    if (offset < super.regions_offset) return false;
     const std::uint64_t inside = (offset - super.regions_offset) % super.region_size;
-    return inside >= format::kRegionData && offset + format::kRecordHeaderSize <= reader_.file_size();
+    return inside >= format::kRegionData && reader_.holds(offset, format::kRecordHeaderSize);
   }
 
   // In a live store a word may have moved on while we looked at what it said.
