@@ -92,6 +92,16 @@ struct Handle {
   static Store make_store(Handle* h) noexcept { return Store(h); }
   // `pin` is already counted for the Record.
   Result<Record> make_record(const RecordRef&, std::uint64_t* pin);
+  // The same for a payload that is not compressed.
+  Result<Record> record_in_place(const RecordRef& r, std::uint64_t* cell) noexcept {
+    Result<Record> out{Record()};
+    out->header_ = r.bytes();
+    out->handle_ = this;
+    out->pin_ = cell;
+    out->payload_ = r.bytes() + format::payload_start(r.shape, r.at);
+    out->size_ = r.shape.payload_size;
+    return out;
+  }
   Snapshot make_snapshot(std::uint64_t* pin, std::uint64_t time) noexcept;
   Records make_records(std::unique_ptr<RecordsState>) noexcept;
   Draft make_draft(std::unique_ptr<DraftState>) noexcept;

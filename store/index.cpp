@@ -117,11 +117,6 @@ Lookup search(const Handle& h, const KeyView& key) noexcept {
 
 }  // namespace
 
-KeyView view(const Handle& h, const Key& key) noexcept {
-  if (key.is_text()) return {format::tag_of(key.text(), h.space.seed()), key.text()};
-  return {format::tag_of(key.id(), h.space.seed()), {}};
-}
-
 Lookup find(const Handle& h, const KeyView& key) noexcept { return search<false>(h, key); }
 Lookup find_for_change(const Handle& h, const KeyView& key) noexcept { return search<true>(h, key); }
 

@@ -11,8 +11,8 @@ namespace durra::detail {
 namespace {
 
 // A pin for `count` Records of this thread.
-Result<std::uint64_t*> pin_for(Handle& h, std::uint64_t count) {
-  if (h.read_only) {
+[[gnu::always_inline]] inline Result<std::uint64_t*> pin_for(Handle& h, std::uint64_t count) {
+  if (h.read_only) [[unlikely]] {
     if (!try_pin_again(&h.reader_pin, count)) return too_many_pins();
     return &h.reader_pin;
   }
@@ -41,12 +41,17 @@ Result<Record> answer(Handle& h, const Lookup& at, std::uint64_t* cell) {
 }
 
 Result<Record> get(Handle& h, const Key& key) {
-  if (auto no = h.refuse_read()) return *no;
-  if (auto no = refuse(key)) return *no;
+  if (h.forked()) [[unlikely]] return *h.refuse_read();
+  if (key.is_text())
+    if (auto no = refuse(key)) return *no;
   const KeyView wanted = view(h, key);
   prefetch_leaf(h, wanted);
   auto cell = pin_for(h, 1);
-  if (!cell) return cell.error();
+  if (!cell) [[unlikely]] return cell.error();
+  RecordRef r;
+  if (find_quickly(h, wanted, r) && r.shape.kind == format::RecordKind::put && !r.shape.compressed &&
+      (shared::check_load(r.header->word) & format::kStamped) != 0) [[likely]]
+    return h.record_in_place(r, *cell);
   return answer(h, find(h, wanted), *cell);
 }
 
