@@ -189,6 +189,7 @@ Result<Stamp> append(Handle& h, const Change& c) {
     std::memcpy(place.data(), c.payload.data(), c.payload.size());
   else if (auto filled = (*c.fill)(place); !filled)
     return filled.error();
+  prefetch_record(h, c.key);  // the version to be superseded comes while the checks are computed
   auto done = publish(h, **seat, c, laid);
   if (has_run(h, **seat)) leave_region(h, **seat);
   return done;
