@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "format/checksum.h"
 #include "format/layout.h"
 
 namespace durra::format {
@@ -66,12 +67,15 @@ struct Descriptor {
   std::uint64_t gate;                      //  72  tagged sync ticket
   std::uint64_t seal_epoch;                //  80
   std::uint64_t dead;                      //  88  tagged bytes superseded; a hint
-  std::uint64_t may_hold_dead;             //  96  generation in which some record was, or is about to be, superseded
+  std::uint64_t may_hold_dead;             //  96  nothing_dead(generation) until a record of it is to be superseded
   std::uint64_t sealed_ns;                 // 104  coarse UTC time, a hint
 };
 static_assert(sizeof(Descriptor) == 128);
 static_assert(offsetof(Descriptor, run) == 40 && offsetof(Descriptor, retire_epoch) == 64 &&
               offsetof(Descriptor, may_hold_dead) == 96);
+
+// may_hold_dead of a region in which nothing was superseded.  Any other word, rot included, says that something may be.
+constexpr std::uint64_t nothing_dead(std::uint64_t generation) noexcept { return mix64(generation); }
 
 inline constexpr std::uint64_t kRegionMagic = 0x6e6f696765727564ULL;  // "duregion" as bytes of a little-endian word
 inline constexpr std::uint64_t kRegionData = 64;                      // where records, nodes or a block begin

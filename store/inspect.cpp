@@ -22,9 +22,7 @@ bool holds_records(const RegionWord& w) noexcept {
          w.state != RegionState::body;
 }
 
-std::uint64_t hint(Handle& h) noexcept {
-  return std::min(shared::raised_load(h.space.control().region_hint), h.space.region_count());
-}
+std::uint64_t hint(Handle& h) noexcept { return h.space.regions(); }
 
 // Marks the cells of the picture that [begin, end) of `size` touches.
 void paint(std::string& picture, std::uint64_t begin, std::uint64_t end, std::uint64_t size, char c) {
@@ -77,7 +75,7 @@ Result<std::vector<RegionInfo>> regions(Handle& h) {
                        (w.state == RegionState::open && w.type == RegionType::data);
     if (owned) {
       info.owner_seat = w.owner;
-      info.owner_pid = h.space.seat(w.owner).pid;
+      info.owner_pid = shared::hint_load(h.space.seat(w.owner).pid);
     }
     const std::uint64_t size = info.regions * h.space.region_size();
     const std::uint64_t tail = std::min(shared::tail_load(d.tail), size);
@@ -96,12 +94,18 @@ void count_regions(Handle& h, Stats& s) {
   for (std::uint64_t r = 0; r < count; ++r) {
     const RegionWord w = format::unpack(shared::state_load(h.space.descriptor(r).state));
     ++s.region_count;
-    if (w.state == RegionState::free) ++s.regions_free;
-    else if (w.type == RegionType::index) ++s.regions_index;
-    else if (w.state == RegionState::open) ++s.regions_open;
-    else if (w.state == RegionState::partial) ++s.regions_partial;
-    else if (w.state == RegionState::sealed) ++s.regions_sealed;
-    else ++s.regions_other;
+    if (w.state == RegionState::free)
+      ++s.regions_free;
+    else if (w.type == RegionType::index)
+      ++s.regions_index;
+    else if (w.state == RegionState::open)
+      ++s.regions_open;
+    else if (w.state == RegionState::partial)
+      ++s.regions_partial;
+    else if (w.state == RegionState::sealed)
+      ++s.regions_sealed;
+    else
+      ++s.regions_other;
     if (holds_records(w)) used += shared::tail_load(h.space.descriptor(r).tail) - format::kRegionData;
   }
   s.garbage_bytes = used;  // less what is live, below
@@ -122,7 +126,8 @@ std::uint64_t pin_age(Handle& h, std::uint32_t seat) noexcept {
 
 // A seat's byte, seen from here: our own too, for the probe is another open file description than the seats'.
 bool is_alive(Handle& h, std::uint32_t seat) noexcept {
-  const auto held = os::is_held(h.probe, format::kLockSeats + seat, 1, h.read_only ? os::Lock::shared : os::Lock::exclusive);
+  const auto held =
+      os::is_held(h.probe, format::kLockSeats + seat, 1, h.read_only ? os::Lock::shared : os::Lock::exclusive);
   return held && *held != 0;
 }
 
@@ -135,7 +140,7 @@ void count_seats(Handle& h, Stats& s) {
       ++s.seats_dead;
       continue;
     }
-    pids.insert(h.space.seat(n).pid);
+    pids.insert(shared::hint_load(h.space.seat(n).pid));
     s.oldest_pin_ns = std::max(s.oldest_pin_ns, pin_age(h, n));
   }
   s.processes = pids.size();
@@ -177,9 +182,10 @@ SeatInfo seat_info(Handle& h, std::uint32_t n) {
   format::Seat& seat = h.space.seat(n);
   SeatInfo s{};
   s.seat = n;
-  s.pid = seat.pid;
-  s.tid = seat.tid;
-  s.command = std::string(seat.command.data(), ::strnlen(seat.command.data(), seat.command.size()));
+  s.pid = shared::hint_load(seat.pid);
+  s.tid = shared::hint_load(seat.tid);
+  const auto command = shared::hint_load(seat.command);
+  s.command = std::string(command.data(), ::strnlen(command.data(), command.size()));
   s.alive = is_alive(h, n);
   s.since_ns = shared::hint_load(seat.since_ns);
   s.puts = shared::hint_load(seat.puts);

@@ -80,25 +80,25 @@ Result<os::HeldByte> lock_recover(const Handle& h, std::chrono::milliseconds pat
   }
 }
 
-// Whether somebody wrote to the file after the last participant did: a copy restored in place (F9).
-bool touched(Handle& h) noexcept {
-  const auto info = os::info(h.file);
-  if (!info) return true;
+// Whether somebody wrote to the file after the last participant did: a copy restored in place (F9).  `mtime_ns`: of the
+// file before this opener wrote to it.
+bool touched(Handle& h, std::uint64_t mtime_ns) noexcept {
   std::uint64_t beat = 0;
   for (std::uint32_t n = 0; n < h.space.super().seat_count; ++n)
     beat = std::max(beat, shared::hint_load(h.space.seat(n).beat_ns));
-  return info->mtime_ns > beat + 2'000'000'000;
+  return mtime_ns > beat + 2'000'000'000;
 }
 
-format::OpenEvidence evidence(Handle& h, const format::Identity& now, bool asked) noexcept {
+format::OpenEvidence evidence(Handle& h, const format::Identity& now, std::uint64_t mtime_ns, bool asked) noexcept {
   auto& control = h.space.control();
   const std::uint64_t seed = h.space.seed();
+  const auto stored = shared::identity_load(control);
   return {lived_in(h),
           asked,
-          touched(h),
-          format::same_file(control.identity, now, seed),
+          touched(h, mtime_ns),
+          format::same_file(stored, now, seed),
           shared::guarded_load(control.clean) == format::kClean,
-          format::same_boot(control.identity, now, seed)};
+          format::same_boot(stored, now, seed)};
 }
 
 bool has_readers(const Handle& h) noexcept {
@@ -133,15 +133,14 @@ Result<void> make_trusted(Handle& h, format::Trust trust, const format::Identity
     if (has_readers(h)) return Error{Code::busy, 0, 0, "a read-only opener is alive, and the index must be rebuilt"};
     const bool in_order = shared::guarded_load(control.clean) == format::kClean;
     shared::guarded_store(control.clean, format::kDirty);
-    control.identity = {};  // whoever finds a rebuild half done starts over, also in the same boot
+    shared::identity_store(control, {});  // whoever finds a rebuild half done starts over, also in the same boot
     if (auto done = rebuild(h, in_order); !done) return done;
   }
   if (trust == format::Trust::warm) return {};
   const bool marks = trust == format::Trust::rebuild || shared::guarded_load(control.clean) != format::kDirty ||
-                     !format::same_boot(control.identity, now, h.space.seed());
+                     !format::same_boot(shared::identity_load(control), now, h.space.seed());
   if (!marks) return {};
-  control.identity = now;
-  control.identity.check = format::identity_check(now, h.space.seed());
+  mark_identity(h, now);
   shared::guarded_store(control.clean, format::kDirty);
   step("open.4");  // † DIRTY: the same boot, or a rebuild
   return os::sync(h.file);
@@ -155,16 +154,19 @@ Result<void> back_control(Handle& h) {
 }
 
 Result<void> join(Handle& h, const Options& o) {
+  const auto before = os::info(h.file);
+  if (!before) return before.error();
   if (auto done = back_control(h); !done) return done;
   auto recover = lock_recover(h, o.patience);
   if (!recover) return recover.error();
   const auto now = os::identity(h.file);
   if (!now) return now.error();
-  const auto trust = format::decide(evidence(h, *now, o.rebuild));
+  const auto trust = format::decide(evidence(h, *now, before->mtime_ns, o.rebuild));
   if (trust == format::Trust::refuse)
     return Error{Code::busy, 0, 0, "a rebuild was asked for while others use the store"};
   if (auto done = make_trusted(h, trust, *now); !done) return done;
   if (auto done = check_control(h); !done) return done;
+  shared::raise(h.space.control().region_hint, h.space.regions());
   h.opened = opened_by(trust);
   reap_dead(h);                                              // step 5
   if (auto seat = home_seat(h); !seat) return seat.error();  // step 6
@@ -191,7 +193,9 @@ Result<void> join_read_only(Handle& h, const Options& o) {
   if (!recover) return recover.error();
   const auto now = os::identity(h.file);
   if (!now) return now.error();
-  const auto trust = format::decide(evidence(h, *now, o.rebuild));
+  const auto file = os::info(h.file);
+  if (!file) return file.error();
+  const auto trust = format::decide(evidence(h, *now, file->mtime_ns, o.rebuild));
   h.opened = opened_by(trust);
   recover->release();
   if (trust == format::Trust::rebuild || trust == format::Trust::refuse)

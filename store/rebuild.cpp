@@ -35,9 +35,9 @@ struct Judgement {
 struct Survey {
   std::vector<Judgement> judgements;
   std::unordered_set<std::uint64_t> unreadable;  // records below an end whose bodies are not what was put
-  std::uint64_t regions = 0;     // that the file has room for, at least in part
-  std::uint64_t generation = 0;  // the greatest seen
-  std::uint64_t time = 0;        // the greatest t of a stamp
+  std::uint64_t regions = 0;                     // that the file has room for, at least in part
+  std::uint64_t generation = 0;                  // the greatest seen
+  std::uint64_t time = 0;                        // the greatest t of a stamp
 };
 
 // A private copy: nobody else writes, but tools may read.
@@ -71,6 +71,13 @@ std::uint64_t backed(const Space& space, std::uint64_t r, std::uint64_t wanted) 
   return low;
 }
 
+// Void, or a version for certain.  What lies below a synced mark is one or the other: no stamp is on its way there.
+bool is_settled(const RecordRef& r) noexcept {
+  const bool is_void =
+      shared::stamp_load(r.header->stamp) == 0 && (shared::check_load(r.header->word) & format::kStamped) == 0;
+  return is_void || stamp_if_certain(r) != 0;
+}
+
 // How far the records of a life reach: to the last that is intact, over such whose header still says where the next
 // begins.  The first that is not intact decides whether something synced was lost.
 struct Reach {
@@ -89,7 +96,9 @@ Reach parse(const Space& space, std::uint64_t r, std::uint64_t generation, std::
       continue;
     }
     reach.end = walk.end();
-    survey.time = std::max(survey.time, format::stamp_time(stamp_if_certain(ref_of(space, walk.record(), seed))));
+    const RecordRef record = ref_of(space, walk.record(), seed);
+    survey.time = std::max(survey.time, format::stamp_time(stamp_if_certain(record)));
+    if (!first_bad && !is_settled(record)) first_bad = record.at - space.region_offset(r);
   }
   reach.first_bad = first_bad.value_or(walk.end());
   return reach;
@@ -164,19 +173,9 @@ void carry_out(Handle& h, const Judgement& j, Survey& survey) noexcept {
   }
 }
 
-std::uint64_t regions_of_file(const Handle& h, std::uint64_t file_size) noexcept {
-  const std::uint64_t begin = h.space.super().regions_offset;
-  const std::uint64_t size = h.space.region_size();
-  const std::uint64_t in_file = file_size <= begin ? 0 : (file_size - begin + size - 1) / size;
-  // The hint too: a file that lost its end has descriptors whose regions are gone, and must not look healthy.
-  return std::min(std::max(in_file, shared::raised_load(h.space.control().region_hint)), h.space.region_count());
-}
-
 Result<Survey> judge_all(Handle& h) {
-  const auto info = os::info(h.file);
-  if (!info) return info.error();
   Survey survey;
-  survey.regions = regions_of_file(h, info->size);
+  survey.regions = h.space.regions();  // by the hint too: what lies behind a lost end must not look healthy
   if (survey.regions == 0) return survey;
   if (auto done = back_descriptors(h, survey.regions - 1); !done) return done.error();
   for (std::uint64_t r = 0; r < survey.regions;) {

@@ -12,13 +12,23 @@ void note(RecordsState& s, std::uint64_t offset, format::Why why) noexcept {
   if (!s.status) s.status = Error{Code::damaged, 0, offset, why};
 }
 
+// A state word of zeros says "never used": not of a region that has a tail, and no life ever goes back to it.
+bool is_gone(format::Descriptor& d, std::uint64_t state) noexcept {
+  return state == 0 && shared::tail_load(d.tail) != 0 && shared::state_load(d.state) == 0;
+}
+
 // Goes to the next region that can hold records.
 bool next_region(RecordsState& s) noexcept {
   const Space& space = s.handle->space;
   while (s.region < s.regions) {
     const std::uint64_t r = s.region++;
     format::Descriptor& d = space.descriptor(r);
-    const auto w = format::unpack(shared::state_load(d.state));
+    const std::uint64_t state = shared::state_load(d.state);
+    if (!format::intact(state) || is_gone(d, state)) {
+      note(s, space.descriptor_offset(r), "region state: checksum mismatch");
+      continue;
+    }
+    const auto w = format::unpack(state);
     using format::RegionState;
     if (w.type != format::RegionType::data || w.state == RegionState::free || w.state == RegionState::claimed ||
         w.state == RegionState::body)
@@ -29,7 +39,7 @@ bool next_region(RecordsState& s) noexcept {
       note(s, space.descriptor_offset(r), "tail is outside the region");
       continue;
     }
-    s.all_newest = shared::dead_mark_load(d.may_hold_dead) != w.generation;
+    s.all_newest = shared::dead_mark_load(d.may_hold_dead) == format::nothing_dead(w.generation);
     s.at = space.region_offset(r) + format::kRegionData;
     s.end = space.region_offset(r) + tail;
     return true;
@@ -66,11 +76,17 @@ void fill_queue(RecordsState& s) noexcept {
 // Whether the instant shows this very record for its key.
 bool shows(RecordsState& s, const RecordRef& r) noexcept {
   const std::uint64_t stamp = stamp_if_certain(r);
-  if (stamp != 0 && format::stamp_time(stamp) > s.time) return false;
+  if (stamp != 0 && format::stamp_time(stamp) > s.time) {
+    if (const auto why = too_late(*s.handle, r, stamp)) note(s, r.at, why);
+    return false;
+  }
   if (stamp != 0 && s.all_newest) return true;
   const Lookup head = find(*s.handle, {r.tag(), r.key()});
   if (head.found == Found::damaged) return note(s, head.offset, head.why), false;
-  if (head.found != Found::record) return false;
+  if (head.found != Found::record) {  // a version was in the index once, and its key never leaves it
+    if (stamp != 0) note(s, r.at, "the index has lost a key; open with rebuild");
+    return false;
+  }
   if (s.time == kNow) return head.record.at == r.at;
   const AsOf then = as_of(*s.handle, head.record, s.time);
   if (then.why != nullptr) return note(s, then.offset, then.why), false;
@@ -85,7 +101,7 @@ std::unique_ptr<RecordsState> scan(Handle& h, Instant instant, std::string_view 
   s->time = instant.time;
   s->prefix = prefix;
   s->own_keys = own_keys;
-  s->regions = std::min(shared::raised_load(h.space.control().region_hint), h.space.region_count());
+  s->regions = h.space.regions();
   return s;
 }
 

@@ -73,6 +73,7 @@ void open_region(Handle& h, std::uint64_t r, const RegionWord& claimed, std::uin
   shared::hint_store(d.synced, format::tagged(claimed.generation, 0));
   shared::hint_store(d.stamp_max, 0);
   shared::hint_store(d.dead, format::tagged(claimed.generation, 0));
+  shared::dead_mark_store(d.may_hold_dead, format::nothing_dead(claimed.generation));
   step("claim.4");  // † reaper → FREE
   RegionWord open = claimed;
   open.state = RegionState::open;

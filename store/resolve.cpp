@@ -35,6 +35,14 @@ std::byte* Space::at_slow(std::uint64_t offset, std::uint64_t length) const noex
   return offset <= size && length <= size - offset ? base_ + offset : nullptr;
 }
 
+std::uint64_t Space::regions() const noexcept {
+  const auto now = os::info(file_);
+  const std::uint64_t size = now ? now->size : 0;
+  const std::uint64_t begin = super_.regions_offset;
+  const std::uint64_t in_file = size <= begin ? 0 : (size - begin + region_size() - 1) >> region_shift_;
+  return std::min(std::max(in_file, shared::raised_load(control().region_hint)), super_.region_count);
+}
+
 std::uint64_t Space::run_length(std::uint64_t r, const format::RegionWord& w) const noexcept {
   if (!w.run) return 1;
   const std::uint64_t k = format::untag(shared::hint_load(descriptor(r).run), w.generation);

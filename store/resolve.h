@@ -82,7 +82,7 @@ class Space {
   }
 
   // The record at `offset`, or why there is none.  Inline: it is most of a get.
-  format::Why locate(std::uint64_t offset, RecordRef& out) const noexcept {
+  [[gnu::always_inline]] inline format::Why locate(std::uint64_t offset, RecordRef& out) const noexcept {
     const std::uint64_t relative = offset - super_.regions_offset;  // of an offset before it: far too large
     const std::uint64_t r = relative >> region_shift_;
     if (offset % 8 != 0 || r >= super_.region_count) [[unlikely]] return "offset is outside all regions";
@@ -108,6 +108,9 @@ class Space {
     out.region_seed = seed;
     return nullptr;
   }
+
+  // Regions that may hold something: below region_hint, or below the end of the file, should the hint have rotted.
+  std::uint64_t regions() const noexcept;
 
   // Whether this descriptor is still the file's.  After a closefrom() its number may have become another file's.
   bool is_ours(const os::File&) const noexcept;

@@ -241,6 +241,7 @@ std::uint64_t* pin(Handle& h, LocalSeat& seat, std::uint64_t count) noexcept {
 }
 
 void leave_seat(LocalSeat& s) noexcept {
+  shared::hint_store(s.shared->beat_ns, os::coarse_now_ns());  // leaving changes the file
   for (auto& cell : s.shared->pins) shared::pin_clear(cell);
   shared::seat_store(s.shared->state, format::seat_word(s.generation, format::SeatState::free));
   step("close.free");

@@ -23,9 +23,17 @@ Result<Instant> take_instant(Handle& h) {
   return Instant{cell, time};
 }
 
+format::Why too_late(const Handle& h, const RecordRef& r, std::uint64_t stamp) noexcept {
+  if (stamp_if_certain(r) != stamp) return "record stamp: checksum mismatch";
+  if (format::stamp_time(stamp) > shared::clock_load(h.space.control())) return "record stamp: later than the clock";
+  return nullptr;
+}
+
 AsOf as_of(const Handle& h, const RecordRef& head, std::uint64_t time) noexcept {
   RecordRef r = head;
   std::uint64_t stamp = fill(h, r);
+  if (format::stamp_time(stamp) > time)
+    if (const auto why = too_late(h, r, stamp)) return {{}, why, r.at};
   while (format::stamp_time(stamp) > time) {
     const std::uint64_t prev = shared::prev_load(r.header->prev);
     if (prev == 0) return {};
@@ -33,7 +41,8 @@ AsOf as_of(const Handle& h, const RecordRef& head, std::uint64_t time) noexcept 
     if (const auto why = h.space.locate(prev, older)) return {{}, why, prev};
     const std::uint64_t older_stamp = stamp_if_certain(older);
     // Strictly falling, so that a hostile file cannot make a circle (F42).
-    if (older.tag() != r.tag() || older_stamp == 0 || older_stamp >= stamp) return {{}, "chain of versions is broken", prev};
+    if (older.tag() != r.tag() || older_stamp == 0 || older_stamp >= stamp)
+      return {{}, "chain of versions is broken", prev};
     r = older;
     stamp = older_stamp;
   }
@@ -85,7 +94,8 @@ Result<Record> Snapshot::get(Key key) const {
 
 Records Snapshot::records(std::string_view key_prefix) const {
   if (auto no = handle_->refuse_read()) return handle_->make_records(detail::failed_scan(*handle_, *no));
-  if (!detail::try_pin_again(pin_)) return handle_->make_records(detail::failed_scan(*handle_, detail::too_many_pins()));
+  if (!detail::try_pin_again(pin_))
+    return handle_->make_records(detail::failed_scan(*handle_, detail::too_many_pins()));
   return handle_->make_records(detail::scan(*handle_, {pin_, time_}, key_prefix));
 }
 

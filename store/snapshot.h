@@ -21,6 +21,8 @@ struct AsOf {
   std::uint64_t offset = 0;
 };
 AsOf as_of(const Handle&, const RecordRef& head, std::uint64_t time) noexcept;
+// Null, or why a version that is later than an instant cannot be one: its stamp or the clock is rotten.
+format::Why too_late(const Handle&, const RecordRef&, std::uint64_t stamp) noexcept;
 
 struct RecordsState {
   Handle* handle;
