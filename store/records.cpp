@@ -47,10 +47,13 @@ bool next_region(RecordsState& s) noexcept {
   return false;
 }
 
-bool wanted(const RecordsState& s, const RecordRef& r) noexcept {
+bool wanted(RecordsState& s, const RecordRef& r) noexcept {
   if (r.shape.kind != format::RecordKind::put) return false;
   const auto key = r.key();
-  if (!s.own_keys && !key.empty() && key[0] == '\0') return false;
+  if (!s.own_keys && !key.empty() && key[0] == '\0') {
+    if (format::tag_of(key, s.handle->space.seed()) != r.tag()) note(s, r.at, "record checksum mismatch");
+    return false;
+  }
   return s.prefix.empty() || key.starts_with(s.prefix);
 }
 
@@ -81,6 +84,8 @@ bool shows(RecordsState& s, const RecordRef& r) noexcept {
     return false;
   }
   if (stamp != 0 && s.all_newest) return true;
+  RecordRef& walked = s.walked[r.tag() % s.walked.size()];
+  if (walked && walked.tag() == r.tag() && walked.key() == r.key()) return walked.at == r.at;
   const Lookup head = find(*s.handle, {r.tag(), r.key()});
   if (head.found == Found::damaged) return note(s, head.offset, head.why), false;
   if (head.found != Found::record) {  // a version was in the index once, and its key never leaves it
@@ -90,6 +95,7 @@ bool shows(RecordsState& s, const RecordRef& r) noexcept {
   if (s.time == kNow) return head.record.at == r.at;
   const AsOf then = as_of(*s.handle, head.record, s.time);
   if (then.why != nullptr) return note(s, then.offset, then.why), false;
+  if (then.record && then.record.at != head.record.at) walked = then.record;
   return then.record && then.record.at == r.at;
 }
 

@@ -38,6 +38,9 @@ struct RecordsState {
   // Candidates of the current region, some at a time so that the cache misses of their look-ups overlap.
   std::array<RecordRef, 16> queue;
   std::size_t queue_next = 0, queue_end = 0;
+  // What the instant shows of keys that were superseded since: a hot key has many versions, and each would walk its
+  // whole chain again.
+  std::array<RecordRef, 64> walked;
   std::optional<Record> shown;
 
   explicit RecordsState(Handle& h) noexcept : handle(&h) { h.refer(); }
