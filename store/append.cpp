@@ -145,7 +145,7 @@ Laid lay(Handle& h, LocalSeat& seat, const Change& c) noexcept {
   header.shape = format::pack(c.shape);
   header.tag = c.key.tag;
   std::memcpy(bytes, &header, sizeof header);
-  std::memcpy(bytes + sizeof header, c.key.text.data(), c.key.text.size());
+  if (!c.key.text.empty()) std::memcpy(bytes + sizeof header, c.key.text.data(), c.key.text.size());
   const std::uint64_t start = format::payload_start(c.shape, at);
   const std::uint64_t keyed = sizeof header + c.key.text.size();
   std::memset(bytes + keyed, 0, start - keyed);
@@ -185,10 +185,11 @@ Result<Stamp> append(Handle& h, const Change& c) {
   prefetch_leaf(h, c.key);
   const Laid laid = lay(h, **seat, c);
   const auto place = writable_payload(laid.record);
-  if (c.fill == nullptr)
-    std::memcpy(place.data(), c.payload.data(), c.payload.size());
-  else if (auto filled = (*c.fill)(place); !filled)
+  if (c.fill == nullptr) {
+    if (!c.payload.empty()) std::memcpy(place.data(), c.payload.data(), c.payload.size());
+  } else if (auto filled = (*c.fill)(place); !filled) {
     return filled.error();
+  }
   prefetch_record(h, c.key);  // the version to be superseded comes while the checks are computed
   auto done = publish(h, **seat, c, laid);
   if (has_run(h, **seat)) leave_region(h, **seat);

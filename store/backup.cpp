@@ -25,7 +25,7 @@ Result<Copied> backup(Handle& from, const std::string& path, const Progress& pro
   while (const RecordRef* r = scan_next(*state)) {
     if (!r->body_intact()) return Error{Code::damaged, 0, r->at, "record checksum mismatch"};
     const auto write = [r](std::span<std::byte> to) -> Result<void> {
-      std::memcpy(to.data(), r->payload().data(), to.size());
+      if (!to.empty()) std::memcpy(to.data(), r->payload().data(), to.size());
       return {};
     };
     if (auto added = fresh->add(key_of(from, *r), r->shape, durra::detail::fill(from, *r), write); !added) return added.error();

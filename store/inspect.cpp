@@ -75,7 +75,7 @@ Result<std::vector<RegionInfo>> regions(Handle& h) {
                        (w.state == RegionState::open && w.type == RegionType::data);
     if (owned) {
       info.owner_seat = w.owner;
-      info.owner_pid = shared::hint_load(h.space.seat(w.owner).pid);
+      if (w.owner < h.space.super().seat_count) info.owner_pid = shared::hint_load(h.space.seat(w.owner).pid);
     }
     const std::uint64_t size = info.regions * h.space.region_size();
     const std::uint64_t tail = std::min(shared::tail_load(d.tail), size);
