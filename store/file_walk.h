@@ -20,6 +20,9 @@ class FileReader {
   const format::Superblock& super() const noexcept { return super_; }
   std::uint64_t seed() const noexcept { return seed_; }
   std::uint64_t region_offset(std::uint64_t r) const noexcept { return super_.regions_offset + r * super_.region_size; }
+  std::uint64_t region_of(std::uint64_t offset) const noexcept {
+    return (offset - super_.regions_offset) / super_.region_size;
+  }
   std::uint64_t descriptor_offset(std::uint64_t r) const noexcept {
     return super_.descriptors_offset + r * sizeof(format::Descriptor);
   }

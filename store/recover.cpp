@@ -1,5 +1,6 @@
-// recover: a new store from whatever parses in a damaged one.  The damaged file is only read, in pieces; nothing that it
-// claims of itself is believed without a check, and where a record cannot be read the walk looks for the next that can.
+// recover: a new store from whatever parses in a damaged one.  The damaged file is only read, in pieces; nothing that
+// it claims of itself is believed without a check, and where a record cannot be read the walk looks for the next that
+// can.
 #include <algorithm>
 #include <unordered_map>
 
@@ -16,7 +17,7 @@ namespace {
 struct Best {
   std::uint64_t at = 0, region_seed = 0, room = 0, stamp = 0;  // of the newest intact version
   std::uint64_t lost_at = 0, lost_stamp = 0;                   // of the newest unreadable one
-  bool tombstone = false;
+  bool tombstone = false, stampless = false;                   // stampless: some version cannot be dated
   std::string key;
 };
 
@@ -49,12 +50,14 @@ class Salvager {
     format::RegionHeader header{};
     const std::byte* p = reader_.bytes(base, sizeof header);
     if (p != nullptr) __builtin_memcpy(&header, p, sizeof header);
-    const bool valid = p != nullptr && format::check(header, reader_.seed(), r, reader_.super().region_count) == nullptr;
+    const bool valid =
+        p != nullptr && format::check(header, reader_.seed(), r, reader_.super().region_count) == nullptr;
     const auto d = reader_.descriptor(r);
     const bool described = d && format::intact(d->state);
     const auto w = described ? format::unpack(d->state) : format::RegionWord{};
     if (valid && (!described || header.generation >= format::life_floor(w))) {
-      if (header.type == static_cast<std::uint64_t>(format::RegionType::data)) return life(r, header.generation, header.run);
+      if (header.type == static_cast<std::uint64_t>(format::RegionType::data))
+        return life(r, header.generation, header.run);
       return 1;
     }
     // The header is gone, but the descriptor knows which life it was.
@@ -65,26 +68,42 @@ class Salvager {
     return life(r, w.generation, 1);
   }
 
+  // What was complete when the descriptor of this life was written: what cannot be read there is no torn tail.
+  struct Complete {
+    std::uint64_t tail = 0, settled = 0;  // file offsets
+  };
+  Complete complete(std::uint64_t r, std::uint64_t generation) const {
+    const auto d = reader_.descriptor(r);
+    if (!d || !format::intact(d->state) || format::generation_of(d->state) != generation) return {};
+    const std::uint64_t base = reader_.region_offset(r);
+    return {base + std::min(d->tail, format::kFileSizeMax), base + std::min(d->settled, format::kFileSizeMax)};
+  }
+
   std::uint64_t life(std::uint64_t r, std::uint64_t generation, std::uint64_t run) {
+    const Complete known = complete(r, generation);
     const std::uint64_t seed = format::region_seed(reader_.seed(), r, generation);
     const std::uint64_t base = reader_.region_offset(r);
     const std::uint64_t end = std::min(base + run * reader_.super().region_size, reader_.file_size());
-    bool complete = run == 1;
+    bool covers = run == 1;
     FileRecord rec;
     for (std::uint64_t at = base + format::kRegionData; at + format::kRecordHeaderSize <= end;) {
       if (read_record(reader_, at, seed, end - at, rec) == nullptr) {
-        note(rec, end - at);
+        note(rec, end - at, at < known.settled);
         at += format::record_size(rec.shape, at);
-        complete = true;
+        covers = true;
       } else if (const std::uint64_t next = resync(at, seed, end, rec)) {
-        damage(at, "unreadable bytes between records", "region " + std::to_string(r) + ", " + std::to_string(next - at) +
-                                                           " bytes; older versions may show for keys that were here");
+        damage(at, "unreadable bytes between records",
+               "region " + std::to_string(r) + ", " + std::to_string(next - at) +
+                   " bytes; older versions may show for keys that were here");
         at = next;
       } else {
-        break;  // a torn tail, or damage up to the end
+        if (at < std::min(known.tail, end))
+          damage(at, "unreadable up to the tail",
+                 "region " + std::to_string(r) + "; older versions may show for keys that were here");
+        break;
       }
     }
-    return complete ? run : 1;  // a run whose record is gone: its other regions may have lives of their own
+    return covers ? run : 1;  // a run whose record is gone: its other regions may have lives of their own
   }
 
   // The next place in the region with a header that checks; 0: none.
@@ -94,11 +113,11 @@ class Salvager {
     return 0;
   }
 
-  void note(const FileRecord& rec, std::uint64_t room) {
+  void note(const FileRecord& rec, std::uint64_t room, bool settled) {
     const bool version = rec.shape.kind == format::RecordKind::put || rec.shape.kind == format::RecordKind::tombstone;
     if (!version) return;
     if (!rec.body_intact) return note_lost(rec);
-    if (!rec.stamp_intact) return;  // void, or torn: never a version
+    if (!rec.stamp_intact) return note_stampless(rec, settled);
     Best& best = find(rec);
     if (best.at != 0 && best.stamp >= rec.header.stamp) return;
     best.at = rec.at;
@@ -106,6 +125,15 @@ class Salvager {
     best.room = room;
     best.stamp = rec.header.stamp;
     best.tombstone = rec.shape.kind == format::RecordKind::tombstone;
+  }
+
+  // Void, or torn: never a version.  But one that was settled is a version whose stamp is rotten, unless it is void.
+  void note_stampless(const FileRecord& rec, bool settled) {
+    const bool is_void = rec.header.stamp == 0 && (rec.header.word & format::kStamped) == 0;
+    if (is_void || !settled) return;
+    Best& best = find(rec);
+    best.stampless = true;
+    damage(rec.at, "record stamp: checksum mismatch", named(rec.header.tag, best) + "; an older version may show");
   }
 
   void note_lost(const FileRecord& rec) {
@@ -153,9 +181,12 @@ class Salvager {
     if (lost) {
       const bool older = best.at != 0 && !best.tombstone;
       damage(best.lost_at, "record checksum mismatch",
-             named(tag, best) + (!older ? "" : accept_older_ ? "; an older version is kept" : "; an older version is intact"));
+             named(tag, best) + (!older          ? ""
+                                 : accept_older_ ? "; an older version is kept"
+                                                 : "; an older version is intact"));
       if (!older || !accept_older_) return ++salvage_.lost, Result<void>{};
     }
+    if (best.at == 0 && best.stampless) ++salvage_.lost;
     if (best.at == 0 || best.tombstone) return {};
     FileRecord rec;
     if (const auto why = read_record(reader_, best.at, best.region_seed, best.room, rec))

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "format/decide.h"
 #include "format/leaf.h"
 #include "format/walk.h"
 #include "store/file_walk.h"
@@ -28,7 +29,7 @@ class Verifier {
       if (auto done = region(r); !done) return done.error();
       if (progress_ && !progress_(r + 1, described())) return Error{Code::timeout, 0, 0, "stopped as asked"};
     }
-    index();
+    if (index_counts()) index();
     return std::move(verdict_);
   }
 
@@ -127,6 +128,8 @@ class Verifier {
                named(r, rec) + ", " + std::to_string(rec.shape.payload_size) + " bytes");
       else if (!stamp_agrees(rec))
         damage(at, "record stamp: checksum mismatch", named(r, rec));
+      const bool version = rec.shape.kind == format::RecordKind::put || rec.shape.kind == format::RecordKind::tombstone;
+      if (version && rec.body_intact && rec.stamp_intact) versions_.push_back({rec.header.tag, at});
       ++verdict_.records;
       verdict_.bytes += rec.shape.payload_size;
       at += format::record_size(rec.shape, at);
@@ -155,9 +158,31 @@ class Verifier {
     return word != 0;
   }
 
-  // Structure of the index: every node within the regions, every slot at a place where a record can be.
+  // Whether the next opener would use the index as it is.  Else it is rebuilt, and what it says now is no damage.
+  bool index_counts() const {
+    format::Control control{};
+    const auto now = os::identity(file_);
+    if (!now || !reader_.read(format::kControlOffset, &control, sizeof control)) return false;
+    format::OpenEvidence evidence;
+    evidence.lived_in = !living_.empty();
+    evidence.same_file = format::same_file(control.identity, *now, reader_.seed());
+    evidence.clean = control.clean == format::kClean;
+    evidence.same_boot = format::same_boot(control.identity, *now, reader_.seed());
+    return format::decide(evidence) != format::Trust::rebuild;
+  }
+
+  // The index: every node within the regions, every slot at a place where a record can be, and every key that has a
+  // version.  A key never leaves the index, so what the walk met before must be there also in a live store.
   void index() {
     for (std::uint32_t i = 0; i < reader_.super().root_words; ++i) node(format::kRootOffset + i * 8ull, 0);
+    std::sort(indexed_.begin(), indexed_.end());
+    std::sort(versions_.begin(), versions_.end());
+    for (std::size_t i = 0; i < versions_.size(); ++i) {
+      const auto [tag, at] = versions_[i];
+      const bool first = i == 0 || versions_[i - 1].first != tag;
+      if (first && !std::binary_search(indexed_.begin(), indexed_.end(), tag))
+        damage(at, "index: a key is missing", named(reader_.region_of(at)));
+    }
   }
 
   void node(std::uint64_t parent, std::uint32_t depth) {
@@ -178,8 +203,13 @@ class Verifier {
     for (std::uint32_t i = 0; i < n.slots; ++i) {
       const std::uint64_t bare = slots[i] & ~format::kFreeze;
       if (bare == 0 || bare == format::kDead) continue;
-      if (!can_hold_record(format::slot_offset(bare)))
+      if (!can_hold_record(format::slot_offset(bare))) {
         still_there(n.offset + i * 8ull, slots[i], "index: a slot points outside all records");
+        continue;
+      }
+      std::uint64_t tag = 0;
+      if (reader_.read(format::slot_offset(bare) + offsetof(format::RecordHeader, tag), &tag, sizeof tag))
+        indexed_.push_back(tag);
     }
   }
 
@@ -201,6 +231,8 @@ class Verifier {
   const Progress& progress_;
   Verdict verdict_{};
   std::set<std::uint32_t> living_;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> versions_;  // tag and place of every version met
+  std::vector<std::uint64_t> indexed_;                             // tags of the records that the index names
   std::uint64_t described_ = 0;
 };
 
