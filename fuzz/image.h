@@ -1,7 +1,7 @@
 // A small store as bytes, always the same, and edits of it that a fuzzer can learn.
 //
-// An input is a list of edits of 12 bytes: {where u32, how u8, mend u8, spare u16, value u32}.  Where checksums stand in
-// the way they are mended on request (`mend` odd), so that a fuzzer gets behind the first check.
+// An input is a list of edits of 12 bytes: {where u32, how u8, mend u8, spare u16, value u32}.  Where checksums stand
+// in the way they are mended on request (`mend` odd), so that a fuzzer gets behind the first check.
 #pragma once
 #include <durra/care.h>
 #include <durra/store.h>
@@ -132,8 +132,7 @@ class Base {
 inline void mend_record(const Base& base, Image& image, std::uint64_t at) {
   format::RecordHeader h;
   std::memcpy(&h, image.data() + at, sizeof h);
-  const std::uint64_t seed =
-      base.seed_of((at - base.superblock.regions_offset) / base.superblock.region_size, image);
+  const std::uint64_t seed = base.seed_of((at - base.superblock.regions_offset) / base.superblock.region_size, image);
   const auto shape = format::unpack_shape(h.shape);
   const std::uint64_t body = format::payload_start(shape, at) + shape.payload_size;
   if (body <= image.size() - at && body >= sizeof h)

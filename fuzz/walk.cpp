@@ -40,7 +40,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     last = walk.end();
     (void)walk.intact();
     for (const auto& part : {r.key, r.payload})
-      if (!part.empty() && (part.data() < region.data() || part.data() + part.size() > region.data() + end)) std::abort();
+      if (!part.empty() && (part.data() < region.data() || part.data() + part.size() > region.data() + end))
+        std::abort();
     if (const std::size_t raw = raw_size(r.payload); raw != 0 && raw < (1 << 20)) {
       std::vector<std::byte> out(raw);
       (void)decompress(r.payload, out);

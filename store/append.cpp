@@ -36,7 +36,8 @@ std::optional<Error> refused_by(const Handle& h, const Change& c, const Lookup& 
   const std::uint64_t now = exists ? version(h, at.record) : 0;
   if (c.expected && *c.expected != now) return Error{Code::conflict, 0, now, "another version is there"};
   if (c.must_exist && now == 0) return Error{Code::not_found};
-  if (c.stamp && exists && fill(h, at.record) >= *c.stamp) return Error{Code::conflict, 0, now, "a newer version is there"};
+  if (c.stamp && exists && fill(h, at.record) >= *c.stamp)
+    return Error{Code::conflict, 0, now, "a newer version is there"};
   return {};
 }
 

@@ -10,12 +10,12 @@ namespace durra::detail {
 // What is to be written, checked and ready.
 struct Change {
   KeyView key;
-  format::Shape shape;  // kind, sizes, alignment
-  std::span<const std::byte> payload;       // as stored
+  format::Shape shape;                                                      // kind, sizes, alignment
+  std::span<const std::byte> payload;                                       // as stored
   const std::function<Result<void>(std::span<std::byte>)>* fill = nullptr;  // instead of payload: writes it in place
-  std::optional<std::uint64_t> expected;    // put_if, erase_if: the version that must be there (0 = none)
-  bool must_exist = false;                  // erase: not_found if there is nothing to erase
-  std::optional<std::uint64_t> stamp;       // backup, recover: keep this one; loses against a greater one in place
+  std::optional<std::uint64_t> expected;  // put_if, erase_if: the version that must be there (0 = none)
+  bool must_exist = false;                // erase: not_found if there is nothing to erase
+  std::optional<std::uint64_t> stamp;     // backup, recover: keep this one; loses against a greater one in place
 };
 
 // Null, or why this key or payload is refused.

@@ -28,7 +28,8 @@ Result<Copied> backup(Handle& from, const std::string& path, const Progress& pro
       if (!to.empty()) std::memcpy(to.data(), r->payload().data(), to.size());
       return {};
     };
-    if (auto added = fresh->add(key_of(from, *r), r->shape, durra::detail::fill(from, *r), write); !added) return added.error();
+    if (auto added = fresh->add(key_of(from, *r), r->shape, durra::detail::fill(from, *r), write); !added)
+      return added.error();
     ++copied.records;
     copied.bytes += r->shape.payload_size;
     if (progress && copied.records % 1024 == 0 && !progress(state->region, state->regions))

@@ -61,7 +61,8 @@ void Handle::unrefer(Handle* h) noexcept {
 void Handle::release_pin(Handle* h, std::uint64_t* cell, std::uint64_t count) noexcept {
   if (h->forked()) return;
   const std::uint64_t before = shared::pin_leave(*cell, count);
-  if ((before & format::kPinClosing) != 0 && format::pin_count(before) == count && shared::unrefer(h->busy_cells)) delete h;
+  if ((before & format::kPinClosing) != 0 && format::pin_count(before) == count && shared::unrefer(h->busy_cells))
+    delete h;
 }
 
 // No Store, Draft, Snapshot or scan is left, so nothing new is pinned.  One count of busy_cells is ours until all cells

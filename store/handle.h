@@ -34,7 +34,7 @@ struct LocalSeat {
   std::atomic<std::int64_t> homes{0};  // threads that come here first
   std::atomic<bool> busy{false};       // an operation, or a draft, is using what follows
   std::optional<OpenRegion> region;
-  std::uint64_t last_stamp = 0;        // stamps of one seat rise
+  std::uint64_t last_stamp = 0;  // stamps of one seat rise
   // The clock is not read at every operation: a busy seat reads it every 64th, an idle one each time.
   std::atomic<std::uint32_t> until_clock{0};
   std::atomic<std::uint64_t> clock_ns{0};  // as last read
@@ -60,11 +60,11 @@ struct Handle {
   os::Mapping map;
   Space space;
   const bool read_only;
-  const std::uint64_t cookie;  // os::fork_cookie() of the process that opened
-  const std::uint64_t id;      // unique in this process and its children
+  const std::uint64_t cookie;                         // os::fork_cookie() of the process that opened
+  const std::uint64_t id;                             // unique in this process and its children
   std::atomic<std::uint64_t> locks_by_descriptor{0};  // 1 once a seat is held so
-  os::HeldByte reader;           // read-only handles: nobody rebuilds while it is held
-  std::uint64_t reader_pin = 0;  // read-only handles have no seat: counts their Records
+  os::HeldByte reader;                                // read-only handles: nobody rebuilds while it is held
+  std::uint64_t reader_pin = 0;                       // read-only handles have no seat: counts their Records
   Opened opened = Opened::warm;
   std::uint64_t open_ns = 0;
 
@@ -76,7 +76,8 @@ struct Handle {
 
   // Null, or why no operation may run in this process: `forked`, `read_only`.
   std::optional<Error> refuse_read() const noexcept {
-    if (!forked()) [[likely]] return {};
+    if (!forked()) [[likely]]
+      return {};
     return Error{Code::forked, 0, 0, "opened before fork(); open the store again in the child"};
   }
   std::optional<Error> refuse_write() const noexcept;
@@ -85,7 +86,7 @@ struct Handle {
   std::optional<Error> lost_files() const noexcept;
 
   void refer() noexcept { shared::refer(refs); }
-  static void unrefer(Handle*) noexcept;                              // may tear down
+  static void unrefer(Handle*) noexcept;                                                   // may tear down
   static void release_pin(Handle*, std::uint64_t* pin, std::uint64_t count = 1) noexcept;  // may tear down
 
   // Factories for the public classes, whose constructors are private.

@@ -59,7 +59,8 @@ enum class Match { yes, no, damaged };
   why = h.space.locate(format::slot_offset(word), record);
   if (why != nullptr) return Match::damaged;
   if (record.tag() != key.tag) return Match::no;
-  if (record.key() == key.text) [[likely]] return Match::yes;
+  if (record.key() == key.text) [[likely]]
+    return Match::yes;
   // The same 64 bits but another text: a collision of hashes, or rot in the key.
   if (record.body_intact()) return Match::no;
   why = "record checksum mismatch";

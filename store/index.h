@@ -25,9 +25,9 @@ enum class Found : std::uint8_t {
 struct Lookup {
   explicit Lookup(Found f) noexcept : found(f) {}
   Found found;
-  std::uint64_t* slot = nullptr;  // record, empty
-  std::uint64_t word = 0;         // what the slot held; for `empty` 0
-  RecordRef record;               // for `record`
+  std::uint64_t* slot = nullptr;    // record, empty
+  std::uint64_t word = 0;           // what the slot held; for `empty` 0
+  RecordRef record;                 // for `record`
   std::uint64_t* parent = nullptr;  // crowded, frozen: the word that names the leaf, and what it held
   std::uint64_t parent_word = 0;
   std::uint32_t depth = 0;
@@ -39,20 +39,22 @@ struct Lookup {
 // For readers: never `crowded` or `frozen` (a frozen leaf's words are the truth until its parent word is swung).
 // Wait-free: at most kDepthMax inner nodes and one leaf.  Precondition: pinned.
 Lookup find(const Handle&, const KeyView&) noexcept;
-// The common case of find in a few dozen instructions: a leaf right below the root, a sound record.  False says nothing:
-// ask find.
+// The common case of find in a few dozen instructions: a leaf right below the root, a sound record.  False says
+// nothing: ask find.
 [[gnu::always_inline]] inline bool find_quickly(const Handle& h, const KeyView& key, RecordRef& record) noexcept {
   const Space& space = h.space;
   const auto node = format::unpack_node(shared::parent_load(space.root(format::root_slot(key.tag, space.root_bits()))));
   const auto* slots = reinterpret_cast<std::uint64_t*>(space.at(node.offset, node.slots * 8ull));
-  if (slots == nullptr || node.inner || node.slots == 0 || node.offset % 8 != 0) [[unlikely]] return false;
+  if (slots == nullptr || node.inner || node.slots == 0 || node.offset % 8 != 0) [[unlikely]]
+    return false;
   const std::uint32_t hash = format::slot_hash(key.tag);
   std::uint32_t i = format::first_slot(hash, node.slots);
   for (; i < node.slots; ++i) {
     const std::uint64_t word = shared::index_load(const_cast<std::uint64_t&>(slots[i]));
     if ((word & ~format::kFreeze) == 0) return false;
     if (format::slot_hash_of(word) != hash) continue;
-    if (space.locate(format::slot_offset(word), record) != nullptr || record.tag() != key.tag) [[unlikely]] return false;
+    if (space.locate(format::slot_offset(word), record) != nullptr || record.tag() != key.tag) [[unlikely]]
+      return false;
     return record.shape.key_size == key.text.size() && (key.text.empty() || record.key() == key.text);
   }
   return false;
@@ -60,17 +62,19 @@ Lookup find(const Handle&, const KeyView&) noexcept;
 // For writers.
 Lookup find_for_change(const Handle&, const KeyView&) noexcept;
 
-// Brings the cache lines that find will want.  Only a hint: two stages so that many keys can overlap.  The first needs no
-// pin, for it reads nothing below the root: a get does it before it pins, and the miss runs meanwhile.
+// Brings the cache lines that find will want.  Only a hint: two stages so that many keys can overlap.  The first needs
+// no pin, for it reads nothing below the root: a get does it before it pins, and the miss runs meanwhile.
 inline void prefetch_leaf(const Handle& h, const KeyView& key) noexcept {
-  const auto node = format::unpack_node(shared::parent_load(h.space.root(format::root_slot(key.tag, h.space.root_bits()))));
+  const auto node =
+      format::unpack_node(shared::parent_load(h.space.root(format::root_slot(key.tag, h.space.root_bits()))));
   const std::uint32_t slot = node.inner ? format::inner_slot(key.tag, h.space.root_bits(), 1)
                                         : format::first_slot(format::slot_hash(key.tag), node.slots);
   __builtin_prefetch(h.space.base() + node.offset + slot * 8ull);
 }
 void prefetch_record(const Handle&, const KeyView&) noexcept;
 
-// Makes the leaf of `lookup` (crowded or frozen) larger, or splits it, or finds that somebody did.  `full` without room.
+// Makes the leaf of `lookup` (crowded or frozen) larger, or splits it, or finds that somebody did.  `full` without
+// room.
 Result<void> grow_leaf(Handle&, LocalSeat&, const Lookup&);
 
 }  // namespace durra::detail

@@ -140,7 +140,8 @@ Result<void> group(Handle& h, const std::vector<std::uint64_t>& words, std::uint
 std::vector<std::uint64_t> live_words(const Old& old) {
   std::vector<std::uint64_t> kept;
   for (std::uint32_t i = 0; i < old.count; ++i)
-    if (const std::uint64_t bare = shared::index_load(old.slots[i]) & ~format::kFreeze; live(bare)) kept.push_back(bare);
+    if (const std::uint64_t bare = shared::index_load(old.slots[i]) & ~format::kFreeze; live(bare))
+      kept.push_back(bare);
   return kept;
 }
 
@@ -181,12 +182,12 @@ Result<void> grow_leaf(Handle& h, LocalSeat& seat, const Lookup& at) {
   } else {
     const NodeWord node = format::unpack_node(at.parent_word);
     const Old old{words(h, node.offset, node.slots), node.slots};
-        const Census census = count(old);
+    const Census census = count(old);
     const bool largest = node.slots >= max && census.dead <= census.live;  // a copy would be no better
     if (largest && at.depth == format::kDepthMax)
       return Error{Code::full, 0, node.slots, "too many keys with one hash"};
-    fresh = largest ? split_leaf(h, seat, old, at.depth, max)
-                    : copy_leaf(h, seat, old, census, std::max(max, node.slots));
+    fresh =
+        largest ? split_leaf(h, seat, old, at.depth, max) : copy_leaf(h, seat, old, census, std::max(max, node.slots));
   }
   if (!fresh) return fresh.error();
   if (fresh->slots == 0) return {};

@@ -41,13 +41,15 @@ Result<Record> answer(Handle& h, const Lookup& at, std::uint64_t* cell) {
 }
 
 Result<Record> get(Handle& h, const Key& key) {
-  if (h.forked()) [[unlikely]] return *h.refuse_read();
+  if (h.forked()) [[unlikely]]
+    return *h.refuse_read();
   if (key.is_text())
     if (auto no = refuse(key)) return *no;
   const KeyView wanted = view(h, key);
   prefetch_leaf(h, wanted);
   auto cell = pin_for(h, 1);
-  if (!cell) [[unlikely]] return cell.error();
+  if (!cell) [[unlikely]]
+    return cell.error();
   RecordRef r;
   if (find_quickly(h, wanted, r) && r.shape.kind == format::RecordKind::put && !r.shape.compressed &&
       (shared::check_load(r.header->word) & format::kStamped) != 0) [[likely]]
@@ -95,7 +97,8 @@ Result<Record> Handle::make_record(const RecordRef& r, std::uint64_t* cell) {
   const auto stored = r.payload();
   out.payload_ = stored.data();
   out.size_ = stored.size();
-  if (!r.shape.compressed) [[likely]] return out;
+  if (!r.shape.compressed) [[likely]]
+    return out;
   const std::size_t raw = format::raw_size(stored);
   out.unpacked_ = std::make_unique_for_overwrite<std::byte[]>(raw);
   if (raw == 0 || !format::decompress(stored, {out.unpacked_.get(), raw}))
@@ -160,6 +163,8 @@ Result<void> Record::intact() const {
 }
 
 Result<Record> Store::get(Key key) const { return detail::get(*handle_, key); }
-std::vector<Result<Record>> Store::get_many(std::span<const Key> keys) const { return detail::get_many(*handle_, keys); }
+std::vector<Result<Record>> Store::get_many(std::span<const Key> keys) const {
+  return detail::get_many(*handle_, keys);
+}
 
 }  // namespace durra

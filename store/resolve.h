@@ -77,7 +77,8 @@ class Space {
   // `length` bytes at file offset `offset`, or null if the file does not hold them.
   std::byte* at(std::uint64_t offset, std::uint64_t length) const noexcept {
     const std::uint64_t known = shared::mark_load(known_size_);
-    if (offset <= known && length <= known - offset) [[likely]] return base_ + offset;
+    if (offset <= known && length <= known - offset) [[likely]]
+      return base_ + offset;
     return at_slow(offset, length);
   }
 
@@ -85,13 +86,15 @@ class Space {
   [[gnu::always_inline]] inline format::Why locate(std::uint64_t offset, RecordRef& out) const noexcept {
     const std::uint64_t relative = offset - super_.regions_offset;  // of an offset before it: far too large
     const std::uint64_t r = relative >> region_shift_;
-    if (offset % 8 != 0 || r >= super_.region_count) [[unlikely]] return "offset is outside all regions";
+    if (offset % 8 != 0 || r >= super_.region_count) [[unlikely]]
+      return "offset is outside all regions";
     const std::uint64_t inside = relative & (super_.region_size - 1);
     const std::uint64_t state = shared::state_load(descriptor(r).state);
     if (!format::may_hold_records(state) || inside < format::kRegionData) [[unlikely]]
       return "no record can be at this offset";
     std::uint64_t room = super_.region_size - inside;
-    if (format::is_run(state)) [[unlikely]] room += (run_length(r, format::unpack(state)) - 1) << region_shift_;
+    if (format::is_run(state)) [[unlikely]]
+      room += (run_length(r, format::unpack(state)) - 1) << region_shift_;
     if (room < format::kRecordHeaderSize || at(offset, format::kRecordHeaderSize) == nullptr) [[unlikely]]
       return "record is outside the file";
     // Each field is read once: the locals are judged and used, whatever a hostile writer does to the file meanwhile.
@@ -101,8 +104,10 @@ class Space {
     if (h->head_check != format::head_check(h->body_check, shape, h->tag, seed, offset)) [[unlikely]]
       return "record header checksum mismatch";
     out.shape = format::unpack_shape(shape);
-    if (const auto why = format::check(out.shape, offset, room)) [[unlikely]] return why;
-    if (at(offset, format::record_size(out.shape, offset)) == nullptr) [[unlikely]] return "record is outside the file";
+    if (const auto why = format::check(out.shape, offset, room)) [[unlikely]]
+      return why;
+    if (at(offset, format::record_size(out.shape, offset)) == nullptr) [[unlikely]]
+      return "record is outside the file";
     out.header = h;
     out.at = offset;
     out.region_seed = seed;

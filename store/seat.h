@@ -14,7 +14,8 @@ Result<LocalSeat*> find_home(Handle&);
 
 // The seat this thread comes to first: shared with other threads only when the file has no more.  For pins.
 inline Result<LocalSeat*> home_seat(Handle& h) {
-  if (last_home.handle_id == h.id) [[likely]] return last_home.seat;
+  if (last_home.handle_id == h.id) [[likely]]
+    return last_home.seat;
   return find_home(h);
 }
 
@@ -38,8 +39,8 @@ class ExclusiveSeat {
 // Pins `count` Records' worth in one cell of the seat (PROTOCOL.md PIN).  Waits for nobody.  Null when this seat's
 // threads already hold 120,000 Records: too_many_pins().
 std::uint64_t* pin(Handle&, LocalSeat&, std::uint64_t count = 1) noexcept;
-// More on a cell that is already pinned by the caller (or is a read-only handle's): as old, hence as strong.  False when
-// the cell has no room for them: too_many_pins().
+// More on a cell that is already pinned by the caller (or is a read-only handle's): as old, hence as strong.  False
+// when the cell has no room for them: too_many_pins().
 inline bool try_pin_again(std::uint64_t* cell, std::uint64_t count = 1) noexcept {
   for (;;) {
     const std::uint64_t now = shared::pin_load(*cell);

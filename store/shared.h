@@ -50,7 +50,7 @@ inline bool tail_cut(Word& w, Word from, Word to) noexcept {
   return Ref(w).compare_exchange_strong(from, to, std::memory_order_relaxed);
 }
 
-// ---- S4 state of a region ---------------------------------------------------------------------------------------------
+// ---- S4 state of a region -------------------------------------------------------------------------------------------
 // Partner: each other.  The next holder of a region sees what the last one wrote (tail before PARTIAL, F24).
 inline Word state_load(Word& w) noexcept { return Ref(w).load(std::memory_order_acquire); }
 inline bool state_change(Word& w, Word from, Word to) noexcept {
@@ -59,14 +59,14 @@ inline bool state_change(Word& w, Word from, Word to) noexcept {
 // By the one who alone holds the region (owner in CLAIMED, rebuild).
 inline void state_store(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_order_release); }
 
-// ---- S5 clock -----------------------------------------------------------------------------------------------------------
+// ---- S5 clock -------------------------------------------------------------------------------------------------------
 // Partner: S1.
 inline Word clock_load(format::Control& c) noexcept { return Ref(c.clock).load(std::memory_order_seq_cst); }
 inline bool clock_tick(format::Control& c, Word from) noexcept {
   return Ref(c.clock).compare_exchange_strong(from, from + 1, std::memory_order_seq_cst);
 }
 
-// ---- S6 stamp of a record -----------------------------------------------------------------------------------------------
+// ---- S6 stamp of a record -------------------------------------------------------------------------------------------
 // The stamp is decided by the first CAS from 0; the word (its check) is stored after it with release, so that whoever
 // acquires a word with bit 63 reads the stamp that is certain.
 inline Word stamp_load(Word& w) noexcept { return Ref(w).load(std::memory_order_acquire); }
@@ -77,12 +77,12 @@ inline void stamp_decide(Word& w, Word v) noexcept {
 inline Word check_load(Word& w) noexcept { return Ref(w).load(std::memory_order_acquire); }
 inline void check_store(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_order_release); }
 
-// ---- S7 words of a record that is not published yet, and prev -------------------------------------------------------------
+// ---- S7 words of a record that is not published yet, and prev -------------------------------------------------------
 // Published by S1; relaxed because only their owner stores them before that.
 inline void draft_store(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_order_relaxed); }
 inline Word prev_load(Word& w) noexcept { return Ref(w).load(std::memory_order_relaxed); }
 
-// ---- S8 pins -------------------------------------------------------------------------------------------------------------
+// ---- S8 pins --------------------------------------------------------------------------------------------------------
 // Enter: seq_cst read-modify-write before the first seq_cst load of an index or parent word; a reclaimer unlinks, moves
 // the epoch, then scans pins (all seq_cst): one of the two sees the other.  Leave: release, so that reads under the pin
 // come before it.
@@ -96,18 +96,18 @@ inline Word pin_close(Word& w) noexcept { return Ref(w).fetch_or(format::kPinClo
 inline void pin_clear(Word& w) noexcept { Ref(w).store(0, std::memory_order_release); }
 inline Word epoch_load(format::Control& c) noexcept { return Ref(c.epoch).load(std::memory_order_acquire); }
 
-// ---- S9 seats -------------------------------------------------------------------------------------------------------------
+// ---- S9 seats -------------------------------------------------------------------------------------------------------
 // Partner: each other.  FREE is stored after everything the dead held was given back (F33).
 inline Word seat_load(Word& w) noexcept { return Ref(w).load(std::memory_order_acquire); }
 inline void seat_store(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_order_release); }
 
-// ---- S10 may_hold_dead ------------------------------------------------------------------------------------------------------
+// ---- S10 may_hold_dead ----------------------------------------------------------------------------------------------
 // Stored before the S1 swing that supersedes a record of the region; a scan moves the clock (S5), then loads it: a scan
 // that misses it knows that the superseding version is later than its instant.  seq_cst for that reason.
 inline Word dead_mark_load(Word& w) noexcept { return Ref(w).load(std::memory_order_seq_cst); }
 inline void dead_mark_store(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_order_seq_cst); }
 
-// ---- S11 hints and figures: relaxed, because a stale value costs time or a wrong figure on a screen, never a record ----------
+// ---- S11 hints and figures: relaxed, because a stale value costs time or a wrong figure on a screen, never a record -
 inline Word hint_load(Word& w) noexcept { return Ref(w).load(std::memory_order_relaxed); }
 inline void hint_store(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_order_relaxed); }
 inline void hint_add(Word& w, Word n) noexcept { Ref(w).fetch_add(n, std::memory_order_relaxed); }
@@ -130,7 +130,7 @@ inline void figure_add(Word& w, Word n) noexcept {
   Ref(w).store(Ref(w).load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
 }
 
-// ---- S12 raised words: region_hint, gen_floor ----------------------------------------------------------------------------------
+// ---- S12 raised words: region_hint, gen_floor -----------------------------------------------------------------------
 // region_hint is raised before the region becomes OPEN, hence before anything in it is published: whoever sees a record
 // also sees its region counted.  Partner: raised_load of walkers.
 inline Word raised_load(Word& w) noexcept { return Ref(w).load(std::memory_order_acquire); }
@@ -140,7 +140,7 @@ inline void raise(Word& w, Word v) noexcept {
   }
 }
 
-// ---- S13 words changed only under the RECOVER lock (clean flag, rebuild's own stores) --------------------------------------------
+// ---- S13 words changed only under the RECOVER lock (clean flag, rebuild's own stores) -------------------------------
 // The lock orders them; atomic because tools read them without it.
 inline Word guarded_load(Word& w) noexcept { return Ref(w).load(std::memory_order_acquire); }
 inline void guarded_store(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_order_release); }
@@ -158,7 +158,7 @@ inline void identity_store(format::Control& c, const format::Identity& v) noexce
   for (std::size_t i = 0; i < words.size(); ++i) guarded_store(to[i], words[i]);
 }
 
-// ---- Within one process --------------------------------------------------------------------------------------------------------
+// ---- Within one process ---------------------------------------------------------------------------------------------
 // S14 a local seat is used by one thread at a time.
 inline bool try_acquire(std::atomic<bool>& busy) noexcept { return !busy.exchange(true, std::memory_order_acquire); }
 inline bool looks_idle(const std::atomic<bool>& busy) noexcept { return !busy.load(std::memory_order_relaxed); }

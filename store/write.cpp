@@ -106,9 +106,7 @@ Draft::Draft(Draft&&) noexcept = default;
 Draft& Draft::operator=(Draft&&) noexcept = default;
 Draft::~Draft() = default;
 
-std::span<std::byte> Draft::bytes() & noexcept {
-  return detail::writable_payload(state_->laid.record);
-}
+std::span<std::byte> Draft::bytes() & noexcept { return detail::writable_payload(state_->laid.record); }
 
 Result<Stamp> Draft::publish() && {
   const auto state = std::move(state_);
@@ -124,6 +122,8 @@ Result<Stamp> Store::put_if(Key key, Bytes bytes, Stamp seen, const Put& how) {
 }
 Result<void> Store::erase(Key key) { return detail::erase(*handle_, key, {}); }
 Result<void> Store::erase_if(Key key, Stamp seen) { return detail::erase(*handle_, key, seen); }
-Result<Draft> Store::draft(Key key, std::size_t size, const Put& how) { return detail::draft(*handle_, key, size, how); }
+Result<Draft> Store::draft(Key key, std::size_t size, const Put& how) {
+  return detail::draft(*handle_, key, size, how);
+}
 
 }  // namespace durra

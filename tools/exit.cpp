@@ -14,16 +14,12 @@ int exit_of(Code code) noexcept {
     case Code::forked:
     case Code::read_only:
     case Code::too_large:
-    case Code::io:
-      return kFailed;
-    case Code::invalid:
-      return kUsage;
+    case Code::io: return kFailed;
+    case Code::invalid: return kUsage;
     case Code::damaged:
-    case Code::sync_lost:
-      return kDamage;
+    case Code::sync_lost: return kDamage;
     case Code::busy:
-    case Code::timeout:
-      return kNotNow;
+    case Code::timeout: return kNotNow;
   }
   return kFailed;
 }

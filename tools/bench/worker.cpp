@@ -60,14 +60,10 @@ void work_with(E& engine, Board& board, Outcome& outcome, unsigned part) {
   for (std::uint64_t i = 0; i < order.size(); ++i) get(i);  // warm: pages mapped, caches as they will be
 
   switch (task.work) {
-    case Work::overwrite:
-      return measure(board, outcome, order.size(), put);
-    case Work::get:
-      return measure(board, outcome, order.size(), get);
-    case Work::time_put:
-      return measure(board, outcome, order.size(), timed(put));
-    case Work::time_get:
-      return measure(board, outcome, order.size(), timed(get));
+    case Work::overwrite: return measure(board, outcome, order.size(), put);
+    case Work::get: return measure(board, outcome, order.size(), get);
+    case Work::time_put: return measure(board, outcome, order.size(), timed(put));
+    case Work::time_get: return measure(board, outcome, order.size(), timed(get));
     case Work::get_many:
       measure(board, outcome, order.size() / 16, [&](std::uint64_t i) {
         std::uint64_t keys[16];
@@ -76,8 +72,7 @@ void work_with(E& engine, Board& board, Outcome& outcome, unsigned part) {
       });
       outcome.operations *= 16;
       return;
-    default:
-      throw std::logic_error("no such work");
+    default: throw std::logic_error("no such work");
   }
 }
 
@@ -125,19 +120,14 @@ void work_as(Board& board, unsigned part) {
     case Work::hold:
     case Work::open:
     case Work::rebuild:
-    case Work::resident:
-      return open_with<E>(board, outcome);
-    default:
-      break;
+    case Work::resident: return open_with<E>(board, outcome);
+    default: break;
   }
   E engine(board.path.data(), board.task);
   switch (board.task.work) {
-    case Work::load:
-      return load_with(engine, board, outcome, part);
-    case Work::scan:
-      return scan_with(engine, board, outcome);
-    default:
-      return work_with(engine, board, outcome, part);
+    case Work::load: return load_with(engine, board, outcome, part);
+    case Work::scan: return scan_with(engine, board, outcome);
+    default: return work_with(engine, board, outcome, part);
   }
 }
 

@@ -60,8 +60,8 @@ class Key {
   Key(const std::string& s) : text_(s) {}
 
   bool is_text() const noexcept { return is_text_; }
-  std::uint64_t id() const noexcept { return id_; }              // 0 for a string
-  std::string_view text() const noexcept { return text_; }       // "" for an integer
+  std::uint64_t id() const noexcept { return id_; }         // 0 for a string
+  std::string_view text() const noexcept { return text_; }  // "" for an integer
 
  private:
   std::uint64_t id_ = 0;

@@ -51,7 +51,7 @@ struct Options {
   Durability durability = Durability::process;
   std::chrono::milliseconds sync_interval{100};
   // Fixed when the file is created, ignored afterwards.
-  std::uint64_t max_size = 64_GiB;    // bytes: address space, not disk; at most 64 TiB
+  std::uint64_t max_size = 64_GiB;  // bytes: address space, not disk; at most 64 TiB
   // Bytes: one writer's slice; a power of two, 64 KiB to 1 GiB.  2 MiB is a huge page: one entry of the TLB maps it.
   std::uint64_t region_size = 2_MiB;
   std::uint32_t participants = 1024;  // threads at work at the same time, all processes together; at most 1,024
@@ -192,11 +192,13 @@ class Store {
 
   // The newest version.  Wait-free, no copy.  Errors: not_found, damaged, forked.
   Result<Record> get(Key) const;
-  // The previous version, if any, is superseded.  Errors: full, too_large, invalid, read_only, forked, evicted, damaged.
+  // The previous version, if any, is superseded.  Errors: full, too_large, invalid, read_only, forked, evicted,
+  // damaged.
   Result<Stamp> put(Key, Bytes, const Put& = {});
   Result<void> erase(Key);  // `not_found` if it was not there
 
-  // Write `size` bytes straight into the file; `fill` gets them as std::span<std::byte>.  If it throws, nothing was put.
+  // Write `size` bytes straight into the file; `fill` gets them as std::span<std::byte>.  If it throws, nothing was
+  // put.
   template <class F>
     requires std::invocable<F, std::span<std::byte>>
   Result<Stamp> put_with(Key key, std::size_t size, F&& fill, const Put& how = {}) {
