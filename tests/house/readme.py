@@ -1,4 +1,4 @@
-# README.md is run: every ```cpp block compiles against the built library and runs, every `build/durra ...` of a ```sh
+# README.md and store/GUIDE.md are run: every ```cpp block compiles against the built library and runs, every `build/durra ...` of a ```sh
 # block succeeds, in their order and in one folder, as a reader would do it.  Scripts it names exist.
 import os
 import re
@@ -23,12 +23,15 @@ def blocks(text):
         yield match[1], text.count("\n", 0, match.start()) + 2, match[2]
 
 
+page = "README.md"
+
+
 def run(line, command, folder):
     is_text = isinstance(command, str)
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, shell=is_text)
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip()[-2000:]
-        finding("README.md", line, f"exit {done.returncode}: {command if is_text else 'program'}\n{said}")
+        finding(page, line, f"exit {done.returncode}: {command if is_text else 'program'}\n{said}")
     return done.returncode == 0
 
 
@@ -52,7 +55,7 @@ def shell(line, body, folder):
         command = re.sub(r"^\$ ", "", command.strip())
         for script in re.findall(r"\bbash (\S+\.sh)", command):
             if not (ROOT / script).is_file():
-                finding("README.md", number, f"{script} does not exist")
+                finding(page, number, f"{script} does not exist")
         if re.search(r"(^|\|\s*)build/durra\b", command):
             done += 1
             run(number, command, folder)
@@ -60,13 +63,14 @@ def shell(line, body, folder):
 
 
 checked = 0
-with tempfile.TemporaryDirectory(prefix="durra.readme.") as name:
-    folder = Path(name)
-    (folder / "build").symlink_to(BUILD)
-    for language, line, body in blocks((ROOT / "README.md").read_text(encoding="utf-8")):
-        if language == "cpp":
-            checked += 1
-            cpp(line, body, folder)
-        elif language in ("sh", "bash"):
-            checked += shell(line, body, folder)
+for page in ("README.md", "store/GUIDE.md"):
+    with tempfile.TemporaryDirectory(prefix="durra.readme.") as name:
+        folder = Path(name)
+        (folder / "build").symlink_to(BUILD)
+        for language, line, body in blocks((ROOT / page).read_text(encoding="utf-8")):
+            if language == "cpp":
+                checked += 1
+                cpp(line, body, folder)
+            elif language in ("sh", "bash"):
+                checked += shell(line, body, folder)
 finish(checked)
