@@ -143,6 +143,7 @@ bool is_synced(const Image& image, std::uint64_t at) {
 
 enum class How { read_only, read_write, rebuilt, recovered };
 constexpr const char* kHow[] = {"read_only", "read_write", "rebuilt", "recovered"};
+void PrintTo(How how, std::ostream* out) { *out << kHow[static_cast<int>(how)]; }
 
 // What happened, as far as it is not simply right.
 enum Bit : std::uint32_t {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,8 @@ struct Operation {
   bool from_nothing = false;                    // there is no store before
   Model acknowledged{};                         // what the child puts before it arms itself
 };
-std::string key_of(const Operation&, const Store&);  // what it changes
+std::string key_of(const Operation&, const Store&);                               // what it changes
+inline void PrintTo(const Operation& op, std::ostream* out) { *out << op.name; }  // in names of tests
 std::vector<Operation> operations();
 Operation operation(const std::string& name);
 
