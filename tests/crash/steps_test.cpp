@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <set>
+#include <span>
 
 #include "tests/crash/world.h"
 
@@ -17,12 +18,13 @@ enum class After {
   survivor_looks,  // it only reads; then a fresh opener, then a rebuild
   alone,           // nobody had it open: a fresh opener, then a rebuild
   alone_rebuilt,   // nobody had it open: rebuilt at once
+  alone_reaped,    // nobody had it open: somebody opens and closes it; a reader, who changes nothing, then a rebuild
 };
 constexpr After kCompany[] = {After::survivor_works, After::survivor_looks};
-constexpr After kAlone[] = {After::alone, After::alone_rebuilt};
+constexpr After kAlone[] = {After::alone, After::alone_rebuilt, After::alone_reaped};
 
 const char* name(After a) {
-  constexpr const char* kNames[] = {"a survivor works", "a survivor looks", "alone", "alone, rebuilt"};
+  constexpr const char* kNames[] = {"a survivor works", "a survivor looks", "alone", "alone, rebuilt", "alone, reaped"};
   return kNames[static_cast<int>(a)];
 }
 
@@ -39,7 +41,12 @@ void die_and_look(const Operation& op, const Point& at, After who) {
     after.first_look(*survivor);
     if (who == After::survivor_works) after.works(*survivor);
   }
-  if (who != After::alone_rebuilt) {
+  if (who == After::alone_reaped) {
+    { const Store reaper = reopen(w.path); }
+    Options reads = small_store();
+    reads.mode = Mode::read_only;
+    after.first_glance(open(w.path, reads).value());
+  } else if (who != After::alone_rebuilt) {
     Store fresh = reopen(w.path);
     if (!company) after.first_look(fresh);
     after.agrees(fresh);
@@ -68,7 +75,8 @@ TEST_P(KilledAtEachStep, loses_nothing_and_blocks_nobody) {
   for (const bool company : {true, false}) {
     if (company && op.alone) continue;
     for (const Point& at : points_of(steps_of(op, company), 4)) {
-      for (const After who : company ? kCompany : kAlone) die_and_look(op, at, who);
+      for (const After who : company ? std::span<const After>(kCompany) : std::span<const After>(kAlone))
+        die_and_look(op, at, who);
       ++points;
       if (HasFatalFailure()) return;
     }

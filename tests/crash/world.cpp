@@ -371,7 +371,7 @@ void expect_undamaged(const std::string& path) {
   for (const Finding& f : verdict->damage) ADD_FAILURE() << f.error.message() << ": " << f.what;
 }
 
-void Aftermath::first_look(const Store& s) {
+void Aftermath::first_glance(const Store& s) {
   if (const std::string key = key_of(op_, s); !key.empty()) {
     const auto seen = look(s, key);
     const auto was = w_.model.find(key);
@@ -380,6 +380,10 @@ void Aftermath::first_look(const Store& s) {
     if (seen) w_.model[key] = *seen;
     if (!seen) w_.model.erase(key);
   }
+}
+
+void Aftermath::first_look(const Store& s) {
+  first_glance(s);
   expect_content(s, w_.model);
 }
 

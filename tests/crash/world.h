@@ -70,6 +70,7 @@ class Aftermath {
 
   // The first who looks decides whether the operation was done: whole or absent, and all others must agree.
   void first_look(const Store&);
+  void first_glance(const Store&);  // at its key only
   void works(Store&);
   void agrees(const Store&);  // a fresh opener, who has reaped
 
