@@ -73,6 +73,14 @@ inline void prefetch_leaf(const Handle& h, const KeyView& key) noexcept {
 }
 void prefetch_record(const Handle&, const KeyView&) noexcept;
 
+// A newest version, for pack_index.
+struct IndexEntry {
+  std::uint64_t tag, at;
+};
+// The whole index at once and as small as it can be, for a store that has no room to let it grow.  One entry per key,
+// sorted by tag; the root is empty and nobody else is alive.
+Result<void> pack_index(Handle&, LocalSeat&, std::span<const IndexEntry>);
+
 // Makes the leaf of `lookup` (crowded or frozen) larger, or splits it, or finds that somebody did.  `full` without
 // room.
 Result<void> grow_leaf(Handle&, LocalSeat&, const Lookup&);

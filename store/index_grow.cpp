@@ -170,7 +170,54 @@ Result<NodeWord> split_leaf(Handle& h, LocalSeat& seat, const Old& old, std::uin
   return NodeWord{*inner, format::kInnerWords, true};
 }
 
+// The first entries that `slot` sends the same way.
+template <class Slot>
+std::span<const IndexEntry> first_group(std::span<const IndexEntry> entries, Slot slot) {
+  const auto other = [&](const IndexEntry& e) { return slot(e.tag) != slot(entries.front().tag); };
+  const auto end = std::find_if(entries.begin(), entries.end(), other);
+  return entries.first(static_cast<std::size_t>(end - entries.begin()));
+}
+
+// A node with little more room than these entries need, and what is below it.
+Result<NodeWord> pack_node(Handle& h, LocalSeat& seat, std::span<const IndexEntry> entries, std::uint32_t depth) {
+  const std::uint32_t max = format::leaf_slots_max(h.space.region_size());
+  const std::uint64_t live = entries.size();
+  if (live + 2 <= max || depth == format::kDepthMax) {
+    const std::uint64_t wanted = format::align_up(live + std::max<std::uint64_t>(live / 8, 2), 8);
+    const auto size = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(wanted, format::kLeafSlotsMin, max));
+    auto leaf = allocate_node(h, seat, size * 8ull);
+    if (!leaf) return leaf.error();
+    for (const IndexEntry& e : entries)
+      if (!place(words(h, *leaf, size), size, format::slot_word(format::slot_hash(e.tag), e.at)))
+        return Error{Code::full, 0, size, "too many keys with one hash"};
+    return NodeWord{*leaf, size, false};
+  }
+  auto inner = allocate_node(h, seat, format::kInnerWords * 8ull);
+  if (!inner) return inner.error();
+  const auto slot = [&](std::uint64_t tag) { return format::inner_slot(tag, h.space.root_bits(), depth + 1); };
+  while (!entries.empty()) {
+    const auto group = first_group(entries, slot);
+    auto below = pack_node(h, seat, group, depth + 1);
+    if (!below) return below;
+    shared::node_init(words(h, *inner, format::kInnerWords)[slot(group.front().tag)], format::pack(*below));
+    entries = entries.subspan(group.size());
+  }
+  return NodeWord{*inner, format::kInnerWords, true};
+}
+
 }  // namespace
+
+Result<void> pack_index(Handle& h, LocalSeat& seat, std::span<const IndexEntry> entries) {
+  const auto slot = [&](std::uint64_t tag) { return format::root_slot(tag, h.space.root_bits()); };
+  while (!entries.empty()) {
+    const auto group = first_group(entries, slot);
+    auto below = pack_node(h, seat, group, 0);
+    if (!below) return below.error();
+    shared::node_init(h.space.root(slot(group.front().tag)), format::pack(*below));
+    entries = entries.subspan(group.size());
+  }
+  return {};
+}
 
 Result<void> grow_leaf(Handle& h, LocalSeat& seat, const Lookup& at) {
   const std::uint32_t max = format::leaf_slots_max(h.space.region_size());

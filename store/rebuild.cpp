@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <tuple>
 #include <unordered_set>
 #include <vector>
 
@@ -191,9 +192,18 @@ Result<Survey> judge_all(Handle& h) {
   return survey;
 }
 
+void forget_index(Handle& h, std::uint64_t regions) noexcept {
+  for (std::uint32_t i = 0; i < h.space.super().root_words; ++i) shared::node_init(h.space.root(i), 0);
+  for (std::uint64_t r = 0; r < regions; ++r) {
+    const RegionWord w = format::unpack(shared::state_load(h.space.descriptor(r).state));
+    if (w.type == RegionType::index) free_region(h, r, w.generation);
+  }
+  shared::hint_store(h.space.control().index_region, 0);
+  shared::hint_store(h.space.control().free_hint, 0);
+}
+
 // The seats of the dead, and the index they shared, are over.
-void forget_the_dead(Handle& h) noexcept {
-  auto& control = h.space.control();
+void forget_the_dead(Handle& h, std::uint64_t regions) noexcept {
   for (std::uint32_t n = 0; n < h.space.super().seat_count; ++n) {
     format::Seat& s = h.space.seat(n);
     const std::uint64_t word = shared::seat_load(s.state);
@@ -201,10 +211,8 @@ void forget_the_dead(Handle& h) noexcept {
     for (auto& cell : s.pins) shared::pin_clear(cell);
     shared::seat_store(s.state, format::seat_word(format::seat_generation(word), format::SeatState::free));
   }
-  for (std::uint32_t i = 0; i < h.space.super().root_words; ++i) shared::node_init(h.space.root(i), 0);
-  shared::hint_store(control.index_region, 0);
-  shared::hint_store(control.free_hint, 0);
-  shared::hint_store(control.partial_hint, 0);
+  forget_index(h, regions);
+  shared::hint_store(h.space.control().partial_hint, 0);
 }
 
 // F41, H3: nothing of before can be met again: not a stamp, not a generation, seen or lost in a power cut.  The clock
@@ -272,19 +280,22 @@ class Inserter {
   std::size_t count_ = 0;
 };
 
-Result<void> index_region(Handle& h, Inserter& into, std::uint64_t r,
-                          const std::unordered_set<std::uint64_t>& unreadable) {
-  format::Descriptor& d = h.space.descriptor(r);
-  const RegionWord w = format::unpack(shared::state_load(d.state));
-  if (w.state != RegionState::sealed || w.type != RegionType::data) return {};
-  const std::uint64_t seed = format::region_seed(h.space.seed(), r, w.generation);
-  auto walk = walk_of(h.space, r, w.generation, shared::tail_load(d.tail));
-  while (walk.next()) {
-    const RecordRef record = ref_of(h.space, walk.record(), seed);
-    const bool version = record.shape.kind == format::RecordKind::put || record.tombstone();
-    const std::uint64_t stamp = version ? stamp_if_certain(record) : 0;
-    if (stamp == 0 || unreadable.contains(record.at)) continue;
-    if (auto done = into.add(record, stamp); !done) return done;
+// Calls `each` with every version that can be read, and its stamp.
+template <class Each>
+Result<void> each_version(Handle& h, const Survey& survey, Each each) {
+  for (std::uint64_t r = 0; r < survey.regions; ++r) {
+    format::Descriptor& d = h.space.descriptor(r);
+    const RegionWord w = format::unpack(shared::state_load(d.state));
+    if (w.state != RegionState::sealed || w.type != RegionType::data) continue;
+    const std::uint64_t seed = format::region_seed(h.space.seed(), r, w.generation);
+    auto walk = walk_of(h.space, r, w.generation, shared::tail_load(d.tail));
+    while (walk.next()) {
+      const RecordRef record = ref_of(h.space, walk.record(), seed);
+      const bool version = record.shape.kind == format::RecordKind::put || record.tombstone();
+      const std::uint64_t stamp = version ? stamp_if_certain(record) : 0;
+      if (stamp == 0 || survey.unreadable.contains(record.at)) continue;
+      if (auto done = each(record, stamp); !done) return done;
+    }
   }
   return {};
 }
@@ -293,9 +304,40 @@ Result<void> index_all(Handle& h, const Survey& survey) {
   auto seat = ExclusiveSeat::take(h);
   if (!seat) return seat.error();
   Inserter into(h, **seat);
-  for (std::uint64_t r = 0; r < survey.regions; ++r)
-    if (auto done = index_region(h, into, r, survey.unreadable); !done) return done;
+  const auto add = [&](const RecordRef& r, std::uint64_t stamp) { return into.add(r, stamp); };
+  if (auto done = each_version(h, survey, add); !done) return done;
   return into.flush();
+}
+
+struct Version {
+  std::uint64_t tag, stamp;
+  RecordRef record;
+};
+
+// The newest version of each key, by tag.  Keys of one tag are told apart by their text.
+std::vector<IndexEntry> newest(std::vector<Version>& all) {
+  const auto order = [](const Version& v) { return std::tuple(v.tag, v.record.key(), ~v.stamp); };
+  std::sort(all.begin(), all.end(), [&](const Version& a, const Version& b) { return order(a) < order(b); });
+  std::vector<IndexEntry> kept;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if (i == 0 || all[i].tag != all[i - 1].tag || all[i].record.key() != all[i - 1].record.key())
+      kept.push_back({all[i].tag, all[i].record.at});
+  return kept;
+}
+
+// In a store that is full an index that grows leaf by leaf may find no room, in another order than the first time: here
+// the versions are listed first, and each node is made as large as it must be.
+Result<void> index_tightly(Handle& h, const Survey& survey) {
+  forget_index(h, survey.regions);
+  std::vector<Version> all;
+  const auto add = [&](const RecordRef& r, std::uint64_t stamp) {
+    all.push_back({r.tag(), stamp, r});
+    return Result<void>{};
+  };
+  if (auto done = each_version(h, survey, add); !done) return done;
+  auto seat = ExclusiveSeat::take(h);
+  if (!seat) return seat.error();
+  return pack_index(h, **seat, newest(all));
 }
 
 }  // namespace
@@ -303,10 +345,12 @@ Result<void> index_all(Handle& h, const Survey& survey) {
 Result<void> rebuild(Handle& h, bool in_order) {
   const auto survey = judge_all(h);
   if (!survey) return survey.error();
-  forget_the_dead(h);
+  forget_the_dead(h, survey->regions);
   if (auto done = set_words(h, *survey, in_order); !done) return done;
   step("rebuild.2");  // † next opener starts over
-  if (auto done = index_all(h, *survey); !done) return done;
+  auto indexed = index_all(h, *survey);
+  if (!indexed && indexed.error().code == Code::full) indexed = index_tightly(h, *survey);
+  if (!indexed) return indexed;
   step("rebuild.3");  // † next opener starts over
   shared::hint_add(h.space.control().rebuilds, 1);
   // A panic without a power cut must not lose what was only in the drive (F17d).

@@ -27,9 +27,8 @@ using test::noise;
 using test::outcome;
 using test::shown;
 
-// ---- Vocabulary
-// ------------------------------------------------------------------------------------------------------ Keys that are
-// easily confused.
+// ---- Vocabulary -----------------------------------------------------------------------------------------------------
+// Keys that are easily confused.
 const std::string kLongest(1024, 'k'), kNearlyLongest(1023, 'k'), kBytes("\xff\0\xff", 3);
 const std::vector<Key> kKeys{7, "7", 0, -1, "a", "ab", "abc", 1 << 30, Key(kLongest), Key(kNearlyLongest), Key(kBytes)};
 
@@ -122,8 +121,7 @@ void check_all(const Model& m, System& s, unsigned handle) {
   check_contents(m.now, s.handle(handle).records());
 }
 
-// ---- Generators
-// ------------------------------------------------------------------------------------------------------
+// ---- Generators -----------------------------------------------------------------------------------------------------
 rc::Gen<int> some_key() { return rc::gen::inRange(0, static_cast<int>(kKeys.size())); }
 rc::Gen<Payload> some_payload() {
   using rc::gen::inRange;
@@ -150,8 +148,7 @@ struct OnKey : Command {
   bool there(const Model& m) const { return m.now.contains(k); }
 };
 
-// ---- Changes
-// ---------------------------------------------------------------------------------------------------------
+// ---- Changes --------------------------------------------------------------------------------------------------------
 struct DoPut : OnKey {
   Payload payload = *some_payload();
   bool compress = *rc::gen::arbitrary<bool>();
@@ -252,8 +249,7 @@ struct DoDraft : OnKey {
   }
 };
 
-// ---- Reads
-// -----------------------------------------------------------------------------------------------------------
+// ---- Reads ----------------------------------------------------------------------------------------------------------
 struct DoReadAll : Command {
   unsigned by = *rc::gen::inRange(0u, 4u);
   void run(const Model& m, System& s) const override {
@@ -315,8 +311,7 @@ struct DoDropRecords : Command {
   void show(std::ostream& os) const override { os << "check and drop the held records"; }
 };
 
-// ---- Handles and deaths
-// ----------------------------------------------------------------------------------------------
+// ---- Handles and deaths ---------------------------------------------------------------------------------------------
 struct DoOpen : Command {
   void checkPreconditions(const Model& m) const override { RC_PRE(m.handles < 4u); }
   void apply(Model& m) const override { ++m.handles; }
@@ -432,8 +427,7 @@ struct DoDie : Command {
   }
 };
 
-// ---- Care
-// ------------------------------------------------------------------------------------------------------------
+// ---- Care -----------------------------------------------------------------------------------------------------------
 struct DoCopy : Command {
   bool recovered = *rc::gen::arbitrary<bool>();
   void run(const Model& m, System& s) const override {

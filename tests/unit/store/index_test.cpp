@@ -2,12 +2,14 @@
 #include <durra/care.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <string>
 #include <vector>
 
 #include "format/checksum.h"
 #include "format/leaf.h"
 #include "store/handle.h"
+#include "tests/support/faults.h"
 #include "tests/support/scratch.h"
 #include "tests/support/stores.h"
 
@@ -110,6 +112,40 @@ TEST_F(Index, keys_that_share_their_way_to_the_deepest_leaf) {
   EXPECT_EQ(shown(store.get(key(5))), "changed");
   EXPECT_EQ(shown(store.get(key(6))), "<not_found>");
   ASSERT_TRUE(store.put("another way", "x"));
+}
+
+// A split froze the leaf first and then found no space for its parts: from then on no key of the leaf could be changed,
+// nor erased, until the disk had room again.
+TEST_F(Index, a_split_without_space_leaves_its_leaf_as_it_was) {
+  const detail::Space& space = detail::handle_of(store)->space;
+  std::uint64_t way = 0, n = 0;
+  const auto key = [&](std::uint64_t i) { return key_with(way << 56 | format::mix64(i) >> 8); };
+  const auto about_to_split = [&] {
+    const auto node = format::unpack_node(space.root(static_cast<std::uint32_t>(way)));
+    return !node.inner && node.slots == format::leaf_slots_max(64_KiB);
+  };
+  const auto left = [&] {  // in the region that nodes are cut from
+    const auto all = regions(store).value();
+    for (const RegionInfo& r : all)
+      if (r.type == "index" && r.state == "open") return 64_KiB - r.used_bytes;
+    return 64_KiB;
+  };
+  for (; !about_to_split() || left() > 8'000; ++n) {  // an inner node and 64 leaves of 128 bytes take 8,704
+    if (about_to_split()) ++way, n = 0;
+    ASSERT_TRUE(store.put(key(n), ""));
+  }
+  Store fresh = open(scratch / "s.durra", {}).value();
+  ASSERT_TRUE(fresh.put("a region of data with room", ""));
+  test::Faults faults;
+  faults.fail(os::Call::write, ENOSPC, 1, true);
+  Result<Stamp> refused = absent;
+  while ((refused = fresh.put(key(n), ""))) ++n;
+  ASSERT_EQ(outcome(refused), "full");
+  ASSERT_TRUE(fresh.put(key(0), "changed"));
+  for (std::uint64_t i = 1; i < n; ++i) ASSERT_EQ(outcome(fresh.erase(key(i))), "ok") << i << " of " << n;
+  EXPECT_EQ(shown(fresh.get(key(0))), "changed");
+  faults.heal();
+  EXPECT_EQ(outcome(fresh.put(key(n), "")), "ok");
 }
 
 TEST_F(Index, leaves_are_not_mostly_empty) {

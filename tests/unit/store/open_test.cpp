@@ -101,8 +101,7 @@ TEST_F(Open, many_threads_that_create_at_once_open_one_store) {
   for (int i = 0; i < 8; ++i) EXPECT_EQ(shown(store.get(i)), "here");
 }
 
-// ---- patience
-// --------------------------------------------------------------------------------------------------------
+// ---- patience -------------------------------------------------------------------------------------------------------
 TEST_F(Open, open_waits_for_another_opener_as_long_as_asked) {
   { const auto made = open(path, small()).value(); }
   const auto file = os::open(path, os::Access::read_write).value();
@@ -125,8 +124,7 @@ TEST_F(Open, open_waits_for_another_opener_as_long_as_asked) {
   later.join();
 }
 
-// ---- read-only
-// ---------------------------------------------------------------------------------------------------------
+// ---- read-only ------------------------------------------------------------------------------------------------------
 struct ReadOnly : Open {
   ReadOnly() {
     auto store = open(path, small()).value();

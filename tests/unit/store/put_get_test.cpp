@@ -178,7 +178,7 @@ TEST_F(PutGet, typed_values_come_back_as_they_were) {
   EXPECT_EQ(outcome(many.span<Pair>()), "mismatch");  // 24 bytes are no whole number of 16
 }
 
-// ---- Compression ---------------------------------------------------------------------------------------------------
+// ---- Compression ----------------------------------------------------------------------------------------------------
 TEST_F(PutGet, compressed_payloads_are_got_unpacked) {
   const std::string long_text(300'000, 'a');
   store.put("packed", long_text, {.compress = true}).value();
@@ -201,7 +201,7 @@ TEST_F(PutGet, what_does_not_shrink_is_kept_as_it_is) {
   EXPECT_EQ(shown(store.get("one")), "x");
 }
 
-// ---- get_many ------------------------------------------------------------------------------------------------------
+// ---- get_many -------------------------------------------------------------------------------------------------------
 TEST_F(PutGet, get_many_answers_in_the_order_of_its_keys) {
   for (int i = 0; i < 100; i += 2) store.put(i, std::to_string(i)).value();
   std::vector<Key> keys;

@@ -134,8 +134,7 @@ TEST_F(Rebuild, space_that_had_a_life_before_shows_nothing_of_it) {
   }
 }
 
-// ---- Torn tails: what a power cut leaves
-// -------------------------------------------------------------------------------
+// ---- Torn tails: what a power cut leaves ----------------------------------------------------------------------------
 struct Torn : Rebuild {
   // 1,000 records of one key each, in file order; the descriptors say nothing was synced.
   void SetUp() override {
@@ -229,8 +228,7 @@ TEST_F(Torn, an_older_version_shows_when_the_newer_was_cut) {
   EXPECT_EQ(shown(store.get("k1")), noise(200, 1));
 }
 
-// ---- Damage: below `synced` everything was on the disk
-// -----------------------------------------------------------------
+// ---- Damage: below `synced` everything was on the disk --------------------------------------------------------------
 struct Damaged : Torn {
   void SetUp() override {
     Torn::SetUp();
