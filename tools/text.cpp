@@ -47,8 +47,12 @@ std::size_t utf8_length(std::string_view s) noexcept {
 }  // namespace
 
 std::string count_text(std::uint64_t n) {
-  std::string text = std::to_string(n);
-  for (auto at = text.size(); at > 3;) text.insert(at -= 3, ",");
+  const std::string digits = std::to_string(n);
+  std::string text;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i != 0 && (digits.size() - i) % 3 == 0) text += ',';
+    text += digits[i];
+  }
   return text;
 }
 
