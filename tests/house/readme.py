@@ -1,5 +1,6 @@
-# README.md and store/GUIDE.md are run: every ```cpp block compiles against the built library and runs, every `build/durra ...` of a ```sh
-# block succeeds, in their order and in one folder, as a reader would do it.  Scripts it names exist.
+# README.md and store/GUIDE.md are run: every ```cpp block compiles against the built library and runs, every
+# `build/durra ...` of a ```sh block succeeds, in their order and in one folder, as a reader would do it.  Scripts that
+# they name exist.
 import os
 import re
 import subprocess
