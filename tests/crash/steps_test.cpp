@@ -42,7 +42,9 @@ void die_and_look(const Operation& op, const Point& at, After who) {
     if (who == After::survivor_works) after.works(*survivor);
   }
   if (who == After::alone_reaped) {
-    { const Store reaper = reopen(w.path); }
+    {
+      const Store reaper = reopen(w.path);
+    }
     Options reads = small_store();
     reads.mode = Mode::read_only;
     after.first_glance(open(w.path, reads).value());
