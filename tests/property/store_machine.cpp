@@ -46,7 +46,6 @@ struct Payload {
   std::uint64_t seed = 0;
   bool soft = false;  // compresses well
   std::string bytes() const { return soft ? std::string(size, static_cast<char>('a' + seed % 26)) : noise(size, seed); }
-  friend bool operator==(const Payload&, const Payload&) = default;
 };
 std::ostream& operator<<(std::ostream& os, const Payload& p) {
   return os << (p.soft ? "soft " : "") << p.size << " bytes #" << p.seed;
