@@ -5,15 +5,19 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 #include "store/os.h"
+#include "store/step.h"
 #include "tests/support/scratch.h"
 #include "tests/support/stores.h"
 
@@ -56,12 +60,27 @@ class Seen {
   std::map<int, std::pair<int, Stamp>> last_;
 };
 
+// Others get their turn between any two steps of a protocol, also where there are fewer cores than threads; always in
+// the middle of growth, which is rare and has the most to lose.
+void take_turns(const char* step) {
+  thread_local unsigned random = static_cast<unsigned>(std::hash<std::thread::id>{}(std::this_thread::get_id()));
+  random = random * 1'664'525 + 1'013'904'223;
+  if (std::string_view(step).starts_with("grow"))
+    std::this_thread::sleep_for(std::chrono::microseconds(random >> 26));
+  else if (random >> 26 == 0)
+    std::this_thread::yield();
+}
+
 struct Threads : testing::Test {
-  Threads() { os::share_mappings(true); }
+  Threads() {
+    os::share_mappings(true);
+    step_hook = take_turns;
+  }
   ~Threads() override {
     stop = true;
     for (auto& t : background) t.join();
     store.reset();
+    step_hook = nullptr;
     os::share_mappings(false);
   }
 
@@ -87,6 +106,19 @@ struct Threads : testing::Test {
     stop = true;
     for (auto& t : background) t.join();
     background.clear();
+  }
+
+  // Three writers in the background, each with a pair of keys that it writes one after the other.
+  void write_pairs(std::atomic<int>& writers) {
+    for (int w = 0; w < 3; ++w)
+      background.emplace_back([this, w, &writers] {
+        Store mine = another();
+        for (int version = 0; version < 2'000 && !stop; ++version) {
+          ASSERT_TRUE(mine.put(2 * w, value(2 * w, version)));
+          ASSERT_TRUE(mine.put(2 * w + 1, value(2 * w + 1, version)));
+        }
+        --writers;
+      });
   }
 
   test::Scratch scratch;
@@ -169,6 +201,24 @@ TEST_F(Threads, of_many_that_create_a_key_one_wins_while_the_index_grows) {
   }
 }
 
+TEST_F(Threads, changes_in_leaves_that_grow_are_not_lost) {
+  constexpr int kCounters = 600, kRounds = 8;
+  const auto counter = [](int i) { return "counter " + std::to_string(i); };
+  run(4, [&](int t) {
+    Store mine = another();
+    if (t < 2) {
+      for (int i = 0; i < 6'000; ++i) ASSERT_TRUE(mine.put(t * 10'000 + i, ""));
+      return;
+    }
+    for (int i = 0; i < kCounters * kRounds; ++i)
+      ASSERT_TRUE(mine.update(counter(i % kCounters),
+                              [](const Record* old) { return std::to_string(old ? std::stoi(old->str()) + 1 : 1); }));
+  });
+  for (int i = 0; i < kCounters; ++i) ASSERT_EQ(shown(store->get(counter(i))), std::to_string(2 * kRounds)) << i;
+  for (int t = 0; t < 2; ++t)
+    for (int i = 0; i < 6'000; ++i) ASSERT_TRUE(store->get(t * 10'000 + i));
+}
+
 TEST_F(Threads, erased_and_put_again_a_key_is_whole_or_absent) {
   run(5, [&](int t) {
     Store mine = another();
@@ -194,7 +244,7 @@ TEST_F(Threads, erased_and_put_again_a_key_is_whole_or_absent) {
   EXPECT_TRUE(verify(path).value().damage.empty());
 }
 
-// Each writer writes its pair one after the other, so in every instant the second is as old as the first, or one older.
+// Of what write_pairs writes: in every instant the second is as old as the first, or one older.
 void check_instant(const std::map<int, int>& versions) {
   for (int w = 0; w < 3; ++w) {
     const auto first = versions.find(2 * w), second = versions.find(2 * w + 1);
@@ -216,18 +266,12 @@ std::map<int, int> versions_of(Records records) {
 }
 
 TEST_F(Threads, snapshots_show_one_instant_and_go_forward) {
-  for (int w = 0; w < 3; ++w)
-    background.emplace_back([this, w] {
-      Store mine = another();
-      for (int version = 0; version < 2'000 && !stop; ++version) {
-        ASSERT_TRUE(mine.put(2 * w, value(2 * w, version)));
-        ASSERT_TRUE(mine.put(2 * w + 1, value(2 * w + 1, version)));
-      }
-    });
-  run(2, [this](int r) {
+  std::atomic<int> writers{3};
+  write_pairs(writers);
+  run(2, [&](int r) {
     Store mine = another();
     std::map<int, int> last;
-    for (int i = 0; i < 20; ++i) {
+    for (int i = 0; i < 20 || writers > 0; ++i) {
       std::map<int, int> now;
       if (r == 0) {
         const auto snapshot = mine.snapshot().value();
@@ -322,16 +366,10 @@ TEST_F(Threads, records_and_drafts_are_dropped_on_other_threads_after_the_store)
 }
 
 TEST_F(Threads, a_backup_is_one_instant_while_others_write) {
-  for (int w = 0; w < 3; ++w)
-    background.emplace_back([this, w] {
-      Store mine = another();
-      for (int version = 0; version < 2'000 && !stop; ++version) {
-        ASSERT_TRUE(mine.put(2 * w, value(2 * w, version)));
-        ASSERT_TRUE(mine.put(2 * w + 1, value(2 * w + 1, version)));
-      }
-    });
+  std::atomic<int> writers{3};
+  write_pairs(writers);
   std::map<int, int> last;
-  for (int i = 0; i < 8; ++i) {
+  for (int i = 0; i < 3 || writers > 0; ++i) {
     const std::string copy = scratch / ("copy" + std::to_string(i));
     const auto copied = backup(*store, copy);
     ASSERT_EQ(outcome(copied), "ok");
@@ -341,6 +379,7 @@ TEST_F(Threads, a_backup_is_one_instant_while_others_write) {
     check_instant(now);
     for (const auto& [key, version] : last) ASSERT_GE(now.at(key), version);
     last = now;
+    std::filesystem::remove(copy);
   }
 }
 
