@@ -29,7 +29,9 @@ std::uint64_t hash64(const void* bytes, std::size_t size, std::uint64_t seed) no
 static_assert(sizeof(XXH3_state_t) <= 576 && alignof(XXH3_state_t) <= 64);
 
 Hash64::Hash64(std::uint64_t seed) noexcept {
-  XXH3_64bits_reset_withSeed(reinterpret_cast<XXH3_state_t*>(state_), seed);
+  auto* state = reinterpret_cast<XXH3_state_t*>(state_);
+  XXH3_INITSTATE(state);  // else reset believes a seed that an earlier state left on the stack, and keeps its secret
+  XXH3_64bits_reset_withSeed(state, seed);
 }
 void Hash64::update(const void* bytes, std::size_t size) noexcept {
   XXH3_64bits_update(reinterpret_cast<XXH3_state_t*>(state_), bytes, size);

@@ -340,7 +340,14 @@ constexpr unsigned kHangSeconds = 10;
 void limit_child() {
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // these reserve terabytes
+#if defined(__has_feature)  // clang's way to say it
+#define DURRA_SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define DURRA_SANITIZED 1
+#else
+#define DURRA_SANITIZED 0
+#endif
+#if !DURRA_SANITIZED  // sanitizers reserve terabytes
   const rlimit space{2ull << 30, 2ull << 30};
   ::setrlimit(RLIMIT_AS, &space);
 #endif
