@@ -109,6 +109,7 @@ TEST_F(Full, a_small_record_still_fits_where_a_large_one_did_not) {
 // New keys until not even the reserve has room for the index: every one that was acknowledged is there, before and
 // after a rebuild, and a full store opens.
 TEST_F(Full, a_store_of_small_records_that_is_full_to_the_brim_survives_a_rebuild) {
+  int erased_of_all = 0;
   for (const std::uint64_t max : {512_KiB, 1_MiB, 2_MiB, 4_MiB}) {
     const std::string file = scratch / std::to_string(max);
     int n = 0, erased = 0;
@@ -116,7 +117,7 @@ TEST_F(Full, a_store_of_small_records_that_is_full_to_the_brim_survives_a_rebuil
       auto store = open(file, small(max)).value();
       n = fill(store, 8);
       while (erased < n && store.erase(erased)) ++erased;
-      EXPECT_GT(erased, 0);
+      erased_of_all += erased;  // of one store possibly none: its index may have grown into the last byte
       for (int i = 0; i < n; ++i)
         ASSERT_EQ(shown(store.get(i)), i < erased ? "<not_found>" : noise(8, static_cast<std::uint64_t>(i)));
     }
@@ -128,6 +129,7 @@ TEST_F(Full, a_store_of_small_records_that_is_full_to_the_brim_survives_a_rebuil
       ASSERT_EQ(shown(rebuilt->get(i)), i < erased ? "<not_found>" : noise(8, static_cast<std::uint64_t>(i)));
     EXPECT_EQ(stats(*rebuilt).value().live_records, static_cast<std::uint64_t>(n - erased));
   }
+  EXPECT_GT(erased_of_all, 0);
 }
 
 // The index of a rebuild grows in another order than the first one did: where the reserve was used up by erases it once
