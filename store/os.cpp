@@ -50,6 +50,7 @@ const char* name(Call c) noexcept {
     case Call::identity: return "identity";
     case Call::random: return "random";
     case Call::limit: return "limit";
+    case Call::futex: return "futex";
     case Call::count_: break;
   }
   return "unknown";

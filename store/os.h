@@ -35,6 +35,7 @@ enum class Call : std::uint8_t {
   identity,
   random,
   limit,
+  futex,
   count_
 };
 struct Faults {
@@ -205,6 +206,16 @@ std::uint32_t tid() noexcept;
 std::array<char, 16> command() noexcept;
 Result<void> random(void* to, std::size_t size);
 void nap(std::chrono::nanoseconds) noexcept;
+
+// ---- Sleeping on a word of the file ---------------------------------------------------------------------------------
+// Sleeps while the word holds `value`: until somebody wakes it, a signal comes or the patience (not negative) is over.
+// Says nothing about why it ended, and may end at once: the caller looks at what it waits for, and at the time.
+// The mapping may be read-only.
+void futex_wait(const std::uint32_t* word, std::uint32_t value, std::chrono::nanoseconds patience) noexcept;
+// Wakes all who sleep on the word, in all processes.  A fault is a wake-up that is lost.
+void futex_wake_all(const std::uint32_t* word) noexcept;
+
+// ---- This machine ---------------------------------------------------------------------------------------------------
 const char* check_machine() noexcept;  // null, or why durra cannot run here (not 64-bit little-endian Linux >= 5.14)
 
 }  // namespace durra::os
