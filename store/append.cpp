@@ -6,6 +6,7 @@
 #include "store/region_table.h"
 #include "store/stamp.h"
 #include "store/step.h"
+#include "store/wait.h"
 
 namespace durra::detail {
 namespace {
@@ -170,7 +171,8 @@ Result<Stamp> publish(Handle& h, LocalSeat& seat, const Change& c, const Laid& l
   step("put.5");  // † published; whoever meets it stamps it
   const std::uint64_t stamp = give_stamp(h, c, laid.record);
   seat.last_stamp = std::max(seat.last_stamp, stamp);
-  step("put.6");
+  step("put.6");  // † whoever waits for it looks again at the end of its slice
+  wake(h, c.key.tag);
   count(seat, c, false);
   return static_cast<Stamp>(stamp);
 }

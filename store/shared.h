@@ -158,6 +158,17 @@ inline void identity_store(format::Control& c, const format::Identity& v) noexce
   for (std::size_t i = 0; i < words.size(); ++i) guarded_store(to[i], words[i]);
 }
 
+// ---- S20 futex words: odd = somebody may sleep on it ----------------------------------------------------------------
+// Partner: S1 (for tails: S3), and each other.  A waiter makes the word odd, then looks at the index; a waker changes
+// the index, then looks at the word.  seq_cst on both sides: weaker, and each may miss the other, and the waiter sleeps
+// to the end of its slice though its version is there (F34).
+inline std::uint32_t futex_load(std::uint32_t& w) noexcept {
+  return std::atomic_ref(w).load(std::memory_order_seq_cst);
+}
+inline bool futex_next(std::uint32_t& w, std::uint32_t from) noexcept {
+  return std::atomic_ref(w).compare_exchange_strong(from, from + 1, std::memory_order_seq_cst);
+}
+
 // ---- Within one process ---------------------------------------------------------------------------------------------
 // S14 a local seat is used by one thread at a time.
 inline bool try_acquire(std::atomic<bool>& busy) noexcept { return !busy.exchange(true, std::memory_order_acquire); }

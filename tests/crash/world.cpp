@@ -119,6 +119,12 @@ std::vector<Operation> writes() {
                std::copy_n(reinterpret_cast<const std::byte*>(new_value().data()), d.bytes().size(), d.bytes().data());
                std::move(d).publish().value();
              }),
+      simple("put_waited_for", kOld, new_value(),
+             [](Store& s) {
+               const Stamp seen = s.get(kOld).value().stamp();
+               EXPECT_EQ(s.wait(kOld, seen, std::chrono::milliseconds(1)).error().code, Code::timeout);
+               s.put(kOld, new_value()).value();
+             }),
       simple("put_compressed", kOld, std::string(5'000, 'z'),
              [](Store& s) { s.put(kOld, std::string(5'000, 'z'), {.compress = true}).value(); }),
   };

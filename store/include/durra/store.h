@@ -29,8 +29,12 @@ namespace detail {
 struct Handle;  // process-local state of one opened store
 struct DraftState;
 struct RecordsState;
+struct TailState;
 Handle* handle_of(const Store&) noexcept;
 }  // namespace detail
+
+// How long to wait: nothing or less is a look, Duration::max() is for ever.
+using Duration = std::chrono::nanoseconds;
 
 // What a put is worth when it returns.
 enum class Durability : std::uint8_t {
@@ -229,6 +233,11 @@ class Store {
   // A scan of all records whose key is a string that begins with the prefix ("": all): the index has no order.
   Records records(std::string_view key_prefix = {}) const;
   Result<Snapshot> snapshot() const;  // waits for nobody
+
+  // A version newer than `seen`, at once if there is one: no wake-up can be missed between get and wait.  `not_found`
+  // at once if the key was there and is now erased; with `absent` it waits for the first put.  `timeout` when the
+  // patience is over.  Nothing is pinned meanwhile.  A read-only handle cannot ask to be woken: it looks every 5 ms.
+  Result<Record> wait(Key, Stamp seen, Duration patience) const;
 
  private:
   friend struct detail::Handle;
