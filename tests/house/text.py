@@ -4,7 +4,7 @@ import re
 
 from house import files, finding, finish, lines
 
-CODE = {".h", ".cpp", ".py", ".sh"}
+CODE = {".h", ".cpp", ".py", ".sh", ".pml"}
 TEXT = CODE | {".md", ".txt", ".cmake", ".yml", ""}
 LEFTOVER = re.compile(r"\b(TODO|FIXME|XXX)\b")
 MACHINE = re.compile(r"(?<![\w.])/(home|root|work|Users|mnt|opt)/\w")
