@@ -8,6 +8,7 @@
 #include "format/record.h"
 #include "format/region.h"
 #include "format/seat.h"
+#include "format/tail.h"
 
 namespace durra::format {
 
@@ -113,6 +114,13 @@ inline constexpr Field kFields[] = {
     DURRA_FIELD(RecordHeader, prev),
     DURRA_FIELD(RecordHeader, stamp),
     DURRA_FIELD(RecordHeader, word),
+
+    DURRA_FIELD(TailPosition, store),
+    DURRA_FIELD(TailPosition, generation),
+    DURRA_FIELD(TailPosition, seat),
+    DURRA_FIELD(TailPosition, whole),
+    DURRA_FIELD(TailPosition, stamp),
+    DURRA_FIELD(TailPosition, id),
 };
 
 #undef DURRA_FIELD

@@ -60,7 +60,7 @@ struct Descriptor {
   std::uint64_t tail;               //   8  bytes from the region's start; nothing beyond is ever stamped
   std::uint64_t settled;            //  16  records below need no help
   std::uint64_t synced;             //  24  tagged offset/8: below is durable
-  std::uint64_t stamp_max;          //  32  at least the t of every stamp in it, once sealed
+  std::uint64_t stamp_max;          //  32  stamp_bound of every stamp in it, once sealed; a hint
   std::uint64_t run;                //  40  tagged number of regions in this run (head only)
   // Line 2: everybody's.
   alignas(64) std::uint64_t retire_epoch;  //  64
@@ -76,6 +76,12 @@ static_assert(offsetof(Descriptor, run) == 40 && offsetof(Descriptor, retire_epo
 
 // may_hold_dead of a region in which nothing was superseded.  Any other word, rot included, says that something may be.
 constexpr std::uint64_t nothing_dead(std::uint64_t generation) noexcept { return mix64(generation); }
+
+// stamp_max of a region that nobody appends to any more: no t of a stamp in it is greater.  Whoever read all of it may
+// say so; the low bits are a check against rot and older lives.  Any other word: not known.
+constexpr std::uint64_t stamp_bound(std::uint64_t generation, std::uint64_t time) noexcept {
+  return time << 16 | ((mix64(time) ^ mix64(generation)) & 0xffff);
+}
 
 inline constexpr std::uint64_t kRegionMagic = 0x6e6f696765727564ULL;  // "duregion" as bytes of a little-endian word
 inline constexpr std::uint64_t kRegionData = 64;                      // where records, nodes or a block begin

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "store/os.h"
@@ -35,6 +36,8 @@ struct LocalSeat {
   std::atomic<bool> busy{false};       // an operation, or a draft, is using what follows
   std::optional<OpenRegion> region;
   std::uint64_t last_stamp = 0;  // stamps of one seat rise
+  std::uint64_t log_time = 0;    // a tick of the clock that only this seat has won, for keys of appended records
+  std::uint32_t log_count = 0;   // how many were made with it
   // The clock is not read at every operation: a busy seat reads it every 64th, an idle one each time.
   std::atomic<std::uint32_t> until_clock{0};
   std::atomic<std::uint64_t> clock_ns{0};  // as last read
@@ -46,6 +49,12 @@ struct LocalSeats {
   std::mutex adding;
   std::array<std::atomic<LocalSeat*>, format::kSeatCountMax> list{};
   std::atomic<std::uint64_t> count{0};
+};
+
+// The names of this handle's open tails.
+struct OpenTails {
+  std::mutex mutex;
+  std::set<std::string, std::less<>> names;
 };
 
 struct Handle {
@@ -71,6 +80,7 @@ struct Handle {
   std::atomic<std::int64_t> refs{1};
   std::atomic<std::int64_t> busy_cells{0};  // after refs fell to 0: cells that still hold Records
   LocalSeats seats;
+  OpenTails tails;
   std::atomic<std::uint64_t> descriptors_ready{0};  // regions whose descriptor is backed by disk blocks
   std::atomic<std::uint64_t> last_reap_ns{0};
 
@@ -106,6 +116,7 @@ struct Handle {
   Snapshot make_snapshot(std::uint64_t* pin, std::uint64_t time) noexcept;
   Records make_records(std::unique_ptr<RecordsState>) noexcept;
   Draft make_draft(std::unique_ptr<DraftState>) noexcept;
+  static Tail make_tail(std::unique_ptr<TailState>) noexcept;
 
  private:
   void begin_teardown() noexcept;

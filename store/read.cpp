@@ -153,6 +153,10 @@ Stamp Record::stamp() const noexcept {
   return static_cast<Stamp>(shared::stamp_load(h.stamp));
 }
 
+bool Record::erased() const noexcept {
+  return format::unpack_shape(header_at(header_).shape).kind == format::RecordKind::tombstone;
+}
+
 Result<void> Record::intact() const {
   if (auto no = handle_->refuse_read()) return *no;
   const auto at = static_cast<std::uint64_t>(header_ - handle_->space.base());

@@ -60,6 +60,7 @@ class OperationPin {
   ~OperationPin() { drop(); }
   OperationPin(const OperationPin&) = delete;
   explicit operator bool() const noexcept { return cell_ != nullptr; }
+  std::uint64_t* cell() const noexcept { return cell_; }  // for try_pin_again
   void drop() noexcept {
     if (cell_ != nullptr) Handle::release_pin(&handle_, cell_);
     cell_ = nullptr;

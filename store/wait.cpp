@@ -34,23 +34,23 @@ Duration Deadline::left(Duration slice) const noexcept {
   return Duration(std::min(static_cast<std::uint64_t>(slice.count()), end_ - now));
 }
 
-void Sleeper::announce() noexcept {
+Duration Sleeper::left() const noexcept { return deadline_.left(handle_.read_only ? kSliceReadOnly : kSlice); }
+
+bool Sleeper::announce() noexcept {
+  if (left() == Duration::zero()) return false;
   for (;;) {
     value_ = shared::futex_load(word_);
-    if (value_ % 2 != 0 || handle_.read_only) return;
+    if (value_ % 2 != 0 || handle_.read_only) return true;
     if (shared::futex_next(word_, value_)) {
       ++value_;
       step("wait.1");  // † odd for nobody
-      return;
+      return true;
     }
   }
 }
 
-bool Sleeper::sleep() noexcept {
-  const Duration time = deadline_.left(handle_.read_only ? kSliceReadOnly : kSlice);
-  if (time == Duration::zero()) return false;
-  os::futex_wait(&word_, value_, time);
-  return true;
+void Sleeper::sleep() const noexcept {
+  if (const Duration time = left(); time != Duration::zero()) os::futex_wait(&word_, value_, time);
 }
 
 }  // namespace durra::detail
@@ -68,9 +68,10 @@ Result<Record> Store::wait(Key key, Stamp seen, Duration patience) const {
   if (auto there = look()) return *std::move(there);
   const std::uint64_t word = detail::word_of(detail::view(*handle_, key).tag);
   for (detail::Sleeper sleeper(*handle_, word, patience);;) {
-    sleeper.announce();
+    const bool more = sleeper.announce();
     if (auto there = look()) return *std::move(there);
-    if (!sleeper.sleep()) return Error{Code::timeout};
+    if (!more) return Error{Code::timeout};
+    sleeper.sleep();
   }
 }
 

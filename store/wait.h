@@ -34,18 +34,26 @@ class Deadline {
   std::uint64_t end_;  // os::steady_ns()
 };
 
-// One who waits.  Says so before each look and sleeps after it:
-//   for (Sleeper s(h, word, patience);;) { s.announce(); if (look()) return; if (!s.sleep()) return timeout; }
+// One who waits:
+//   for (Sleeper s(h, word, patience);;) {
+//     const bool more = s.announce();
+//     if (there()) return it;
+//     if (!more) return timeout;
+//     s.sleep();
+//   }
 class Sleeper {
  public:
   Sleeper(const Handle& h, std::uint64_t word, Duration patience) noexcept
       : handle_(h), word_(h.space.control().futex[word]), deadline_(patience) {}
-  // From here on every change wakes.  (A read-only handle may not write: its slices are short.)
-  void announce() noexcept;
-  // Until a change, or the end of a slice.  False when the patience was over before.
-  bool sleep() noexcept;
+  // From here on every change wakes.  (A read-only handle may not write: its slices are short.)  False, and nothing was
+  // said: the patience is over.
+  bool announce() noexcept;
+  // Until a change, or the end of a slice.
+  void sleep() const noexcept;
 
  private:
+  Duration left() const noexcept;
+
   const Handle& handle_;
   std::uint32_t& word_;
   std::uint32_t value_ = 0;  // the word while we may be woken

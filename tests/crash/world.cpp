@@ -203,7 +203,17 @@ std::vector<Operation> comings_and_goings() {
     crowd(w, s, 33);
     put_large(w, s, "large");
   };
+  const auto follows = [](const World& w) {
+    Store s = open(w.path, small_store()).value();
+    arm();
+    Tail tail = Tail::open(s, "follower").value();
+    (void)tail.next(std::chrono::seconds(0)).value();
+    tail.save().value();
+    { const Tail gone = std::move(tail); }
+    disarm();
+  };
   return {
+      {.name = "follow", .prepare = rich, .run = follows, .key = "", .after = {}},
       {.name = "create", .prepare = nothing, .run = opens, .key = "", .after = {}, .alone = true, .from_nothing = true},
       {.name = "open", .prepare = nothing, .run = opens, .key = "", .after = {}},
       {.name = "close",

@@ -107,6 +107,7 @@ class Record {
   bool is_text() const noexcept;      // the key is a string
   std::uint64_t id() const noexcept;  // of an integer key; 0 for strings
   Stamp stamp() const noexcept;
+  bool erased() const noexcept;  // the version says that the key was erased; only a Tail shows these
   // Checks the payload: `damaged` if it is not what was put.  A get checks the header only.
   Result<void> intact() const;
 
@@ -200,6 +201,10 @@ class Store {
   // damaged.
   Result<Stamp> put(Key, Bytes, const Put& = {});
   Result<void> erase(Key);  // `not_found` if it was not there
+  // An event: put under a fresh key "log/…" that nobody else ever writes.  The keys of one writer (a thread, mostly)
+  // sort in the order of its calls; a Tail with the prefix "log/" sees each of them.  Errors: as put; `invalid` and
+  // `too_large` for a log whose name could not be a key.
+  Result<Stamp> append(std::string_view log, Bytes, const Put& = {});
 
   // Write `size` bytes straight into the file; `fill` gets them as std::span<std::byte>.  If it throws, nothing was
   // put.
@@ -244,6 +249,38 @@ class Store {
   friend detail::Handle* detail::handle_of(const Store& store) noexcept;
   explicit Store(detail::Handle* h) noexcept : handle_(h) {}
   detail::Handle* handle_ = nullptr;
+};
+
+// Follows the changes of all writers, puts and erases.  Per key in order; between writers none.  Each key's latest
+// version is always seen, each version at most once, one that was superseded before next() came to it perhaps never, an
+// erase as long as the store remembers it.  (Who needs each event uses append.)  One thread at a time.
+//
+// A named tail goes on where save() left it, after any restart or power cut.  It has its name as long as it lives: a
+// record of the store says so.
+class Tail {
+ public:
+  // Records whose key begins with the prefix; "": all, integer keys too.  A name that was never saved begins with the
+  // oldest record.  Errors: `busy` while another living Tail has the name (detail: its pid), `invalid` or `too_large`
+  // for a name of no or more than 1,018 bytes, read_only, forked, and those of put.
+  static Result<Tail> open(Store&, std::string_view name, std::string_view key_prefix = {});
+  // Without a name: only what is put from now on.  Errors: read_only, forked.
+  static Result<Tail> from_now(Store&, std::string_view key_prefix = {});
+  // The next version; Record::erased() says whether it is an erase.  `timeout` when nothing came.  `damaged`, once for
+  // each place, when something could not be read and there is nothing else.  Between two calls less than a second apart
+  // it keeps what it is about to show in place, as a Snapshot does.
+  Result<Record> next(Duration patience);
+  // A put: the position behind the last record that next() gave.  `invalid` without a name; `busy` when the name was
+  // lost (to who took this process for dead); else as put.
+  Result<void> save();
+
+  Tail(Tail&&) noexcept;
+  Tail& operator=(Tail&&) noexcept;
+  ~Tail();  // gives the name back
+
+ private:
+  friend struct detail::Handle;
+  Tail() = default;
+  std::unique_ptr<detail::TailState> state_;
 };
 
 }  // namespace durra

@@ -48,7 +48,7 @@ TEST(FormatMd, offsets_and_sizes_of_every_field) {
   std::map<std::string, std::vector<Row>> expected;
   for (const Field& f : kFields)
     expected[f.structure].push_back({std::to_string(f.offset), std::to_string(f.size), f.name});
-  EXPECT_EQ(expected.size(), 7u);
+  EXPECT_EQ(expected.size(), 8u);
   for (const auto& [structure, fields] : expected) {
     auto rows = table_after("### " + structure + " (");
     for (auto& row : rows) row.resize(3);
@@ -58,10 +58,10 @@ TEST(FormatMd, offsets_and_sizes_of_every_field) {
 
 TEST(FormatMd, sizes_of_every_structure) {
   const std::map<std::string, std::size_t> sizes{
-      {"Superblock", sizeof(Superblock)},    {"Control", sizeof(Control)},
-      {"Identity", sizeof(Identity)},        {"Seat", sizeof(Seat)},
-      {"Descriptor", sizeof(Descriptor)},    {"RegionHeader", sizeof(RegionHeader)},
-      {"RecordHeader", sizeof(RecordHeader)}};
+      {"Superblock", sizeof(Superblock)},     {"Control", sizeof(Control)},
+      {"Identity", sizeof(Identity)},         {"Seat", sizeof(Seat)},
+      {"Descriptor", sizeof(Descriptor)},     {"RegionHeader", sizeof(RegionHeader)},
+      {"RecordHeader", sizeof(RecordHeader)}, {"TailPosition", sizeof(TailPosition)}};
   const auto lines = lines_of_format_md();
   for (const auto& [structure, size] : sizes)
     EXPECT_EQ(std::count(lines.begin(), lines.end(), "### " + structure + " (" + std::to_string(size) + " bytes)"), 1)

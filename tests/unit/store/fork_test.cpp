@@ -30,6 +30,7 @@ TEST_F(Fork, every_operation_answers_forked_in_the_child) {
   const auto snapshot = store->snapshot().value();
   auto draft = store->draft("d", 1).value();
   auto records = store->records();
+  auto tail = Tail::open(*store, "tail").value();
   const int status = run_child([&] {
     EXPECT_EQ(outcome(store->get("k")), "forked");
     EXPECT_EQ(outcome(store->put("k", "w")), "forked");
@@ -38,6 +39,11 @@ TEST_F(Fork, every_operation_answers_forked_in_the_child) {
     EXPECT_EQ(outcome(store->draft("k", 1)), "forked");
     EXPECT_EQ(outcome(store->snapshot()), "forked");
     EXPECT_EQ(outcome(store->update("k", [](const Record*) { return std::string(); })), "forked");
+    EXPECT_EQ(outcome(store->append("log", "1")), "forked");
+    EXPECT_EQ(outcome(Tail::open(*store, "other")), "forked");
+    EXPECT_EQ(outcome(Tail::from_now(*store)), "forked");
+    EXPECT_EQ(outcome(tail.next(std::chrono::seconds(0))), "forked");
+    EXPECT_EQ(outcome(tail.save()), "forked");
     EXPECT_EQ(outcome(store->records().status()), "forked");
     const std::vector<Key> keys{Key("k"), Key("j")};
     for (const auto& r : store->get_many(keys)) EXPECT_EQ(outcome(r), "forked");

@@ -141,7 +141,10 @@ TEST_F(Wait, a_put_makes_no_system_call_unless_somebody_waits) {
   for (int i = 0; i < 100; ++i) store.put("k", std::to_string(i)).value();
   EXPECT_EQ(calls.count(), 0u);
   const Stamp seen = store.get("k").value().stamp();
-  EXPECT_EQ(shown(store.wait("k", seen, 1ms)), "<timeout>");
+  EXPECT_EQ(shown(store.wait("k", seen, 0s)), "<timeout>");  // a look says nothing to anybody
+  store.put("k", "looked for").value();
+  EXPECT_EQ(calls.count(), 0u);
+  EXPECT_EQ(shown(store.wait("k", store.get("k").value().stamp(), 1ms)), "<timeout>");
   const auto before = calls.count();
   store.put("k", "who waited is gone").value();  // one call for nobody, then none again
   EXPECT_EQ(calls.count(), before + 1);

@@ -1,0 +1,139 @@
+// Tail: giving what was collected, one by one; sleeping when there is nothing.
+#include "store/tail.h"
+
+#include "store/seat.h"
+#include "store/stamp.h"
+#include "store/wait.h"
+
+namespace durra::detail {
+namespace {
+
+// For so long a collection's pin may hold space back while its records are asked for.
+constexpr std::uint64_t kPinnedMax_ns = 1'000'000'000;
+
+// Records would not stay in place: their keys are kept.
+void unpin(TailState& t) {
+  if (t.pin == nullptr) return;
+  t.names.clear();
+  t.first_name = t.next;
+  for (std::size_t i = t.next; i != t.entries.size(); ++i)
+    t.names.push_back(behind(t.entries[i].stamp, name_of(*t.handle, t.entries[i].record)));
+  Handle::release_pin(t.handle, std::exchange(t.pin, nullptr));
+}
+
+// The version where it is now, if it is still its key's newest: else a later collection has what took its place.
+std::optional<Result<Record>> find_again(TailState& t, const Position& version) {
+  Handle& h = *t.handle;
+  auto seat = home_seat(h);
+  if (!seat) return seat.error();
+  OperationPin pinned(h, **seat);
+  if (!pinned) return too_many_pins();
+  const Key key = version.is_text ? Key(version.text) : Key(version.id);
+  const Lookup head = find(h, view(h, key));
+  if (head.found == Found::damaged) return head.error();
+  if (head.found != Found::record || fill(h, head.record) != version.stamp) return {};
+  if (!try_pin_again(pinned.cell())) return too_many_pins();
+  return h.make_record(head.record, pinned.cell());
+}
+
+std::optional<Result<Record>> in_place(TailState& t, const TailEntry& e) {
+  if (!try_pin_again(t.pin)) return too_many_pins();
+  auto record = t.handle->make_record(e.record, t.pin);
+  if (!record) Handle::release_pin(t.handle, t.pin);
+  return record;
+}
+
+// The next of the entries that is still to be shown; none left: the next collection begins behind them.
+std::optional<Result<Record>> give(TailState& t) {
+  // The first of a collection is always given from its place: a key that is put faster than it is asked for is seen.
+  if (t.pin != nullptr && t.next != 0 && os::steady_ns() - t.pinned_ns > kPinnedMax_ns) unpin(t);
+  while (t.next != t.entries.size()) {
+    const std::size_t i = t.next++;
+    Position place = t.pin != nullptr ? behind(t.entries[i].stamp, name_of(*t.handle, t.entries[i].record))
+                                      : t.names[i - t.first_name];
+    auto record = t.pin != nullptr ? in_place(t, t.entries[i]) : find_again(t, place);
+    if (!record) continue;
+    t.shown = std::move(place);
+    if (t.next != t.entries.size()) return record;
+    unpin(t);
+    t.reached = t.end;
+    return record;
+  }
+  return {};
+}
+
+// What there is now: from the entries, else from a new collection.
+std::optional<Result<Record>> look(TailState& t) {
+  if (auto record = give(t)) return record;
+  if (auto done = collect(t); !done) return done.error();
+  if (auto record = give(t)) return record;
+  unpin(t);
+  t.reached = t.end;
+  if (t.damage) return *std::exchange(t.damage, std::nullopt);
+  return {};
+}
+
+Result<Record> next(TailState& t, Duration patience) {
+  if (auto no = t.handle->refuse_read()) return *no;
+  if (auto record = look(t)) return *std::move(record);
+  for (Sleeper sleeper(*t.handle, kTailWord, patience);;) {
+    const bool more = sleeper.announce();
+    if (auto record = look(t)) return *std::move(record);
+    if (!more) return Error{Code::timeout};
+    sleeper.sleep();
+  }
+}
+
+Result<std::unique_ptr<TailState>> make(Store& store, std::string_view prefix) {
+  Handle& h = *handle_of(store);
+  if (auto no = h.refuse_write()) return *no;
+  auto t = std::make_unique<TailState>(h);
+  t->prefix = prefix;
+  return t;
+}
+
+}  // namespace
+
+TailState::~TailState() {
+  if (handle->forked()) return;
+  if (!name.empty()) give_name_back(*this);
+  if (pin != nullptr) Handle::release_pin(handle, pin);
+  Handle::unrefer(handle);
+}
+
+Tail Handle::make_tail(std::unique_ptr<TailState> state) noexcept {
+  Tail t;
+  t.state_ = std::move(state);
+  return t;
+}
+
+}  // namespace durra::detail
+
+namespace durra {
+
+Tail::Tail(Tail&&) noexcept = default;
+Tail& Tail::operator=(Tail&&) noexcept = default;
+Tail::~Tail() = default;
+
+Result<Tail> Tail::open(Store& store, std::string_view name, std::string_view key_prefix) {
+  auto state = detail::make(store, key_prefix);
+  if (!state) return state.error();
+  if (auto taken = detail::take_name(**state, name); !taken) return taken.error();
+  return detail::Handle::make_tail(*std::move(state));
+}
+
+Result<Tail> Tail::from_now(Store& store, std::string_view key_prefix) {
+  auto state = detail::make(store, key_prefix);
+  if (!state) return state.error();
+  auto instant = detail::take_instant(*(*state)->handle);
+  if (!instant) return instant.error();
+  detail::Handle::release_pin((*state)->handle, instant->pin);
+  (*state)->reached = (*state)->shown = detail::behind_time(instant->time);
+  return detail::Handle::make_tail(*std::move(state));
+}
+
+Result<Record> Tail::next(Duration patience) { return detail::next(*state_, patience); }
+
+Result<void> Tail::save() { return detail::save_position(*state_); }
+
+}  // namespace durra

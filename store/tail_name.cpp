@@ -1,0 +1,181 @@
+// The name of a tail: who has it and where it is, one record under a key of the library's own.
+//
+// Only the holder changes the record, each time on the condition that it is still as it left it; so one who was taken
+// for dead cannot undo what its successor did, not even by a batch that somebody else finishes for it.
+#include <cstring>
+
+#include "format/tail.h"
+#include "store/append.h"
+#include "store/reap.h"
+#include "store/stamp.h"
+#include "store/tail.h"
+
+namespace durra::detail {
+namespace {
+
+constexpr std::size_t kNameMax = format::kKeySizeMax - format::kTailKey.size();
+
+std::string key_of(std::string_view name) { return std::string(format::kTailKey).append(name); }
+
+struct Holder {
+  std::uint32_t seat = format::kTailNobody;
+  std::uint64_t generation = 0;
+};
+
+// The record as it is.
+struct Saved {
+  Stamp stamp = absent;
+  Holder holder;
+  Position position;
+};
+
+Result<Saved> parse(const Handle& h, const RecordRef& r) {
+  const auto bytes = r.payload();
+  format::TailPosition p;
+  if (bytes.size() < sizeof p || bytes.size() > sizeof p + format::kKeySizeMax)
+    return Error{Code::damaged, 0, r.at, "position of a tail: size"};
+  std::memcpy(&p, bytes.data(), sizeof p);
+  const auto text = bytes.subspan(sizeof p);
+  Saved s;
+  s.position = {p.stamp, p.whole != 0, !text.empty(), p.id,
+                std::string(reinterpret_cast<const char*>(text.data()), text.size())};
+  if (p.store == h.space.seed()) s.holder = {p.seat, p.generation};  // else of another file: nobody holds it here
+  return s;
+}
+
+Result<Saved> load(Handle& h, const std::string& key) {
+  auto seat = home_seat(h);
+  if (!seat) return seat.error();
+  OperationPin pinned(h, **seat);
+  if (!pinned) return too_many_pins();
+  const Lookup head = find(h, view(h, key));
+  if (head.found == Found::damaged) return head.error();
+  if (head.found != Found::record) return Saved{};
+  const std::uint64_t stamp = fill(h, head.record);
+  if (head.record.tombstone()) return Saved{};
+  if (!head.record.body_intact()) return Error{Code::damaged, 0, head.record.at, "record checksum mismatch"};
+  auto saved = parse(h, head.record);
+  if (saved) saved->stamp = static_cast<Stamp>(stamp);
+  return saved;
+}
+
+std::string bytes_of(const Handle& h, const Holder& holder, const Position& at) {
+  const format::TailPosition p{h.space.seed(), holder.generation, holder.seat, at.whole, at.stamp, at.id};
+  return std::string(reinterpret_cast<const char*>(&p), sizeof p) + at.text;
+}
+
+Result<Stamp> store(Handle& h, const std::string& key, const std::string& bytes, Stamp seen) {
+  Change c;
+  c.key = view(h, key);
+  c.shape = {.payload_size = bytes.size(), .key_size = static_cast<std::uint32_t>(key.size())};
+  c.payload = std::as_bytes(std::span(bytes));
+  c.expected = static_cast<std::uint64_t>(seen);
+  return append(h, c);
+}
+
+bool is_mine(const Handle& h, std::uint32_t seat) noexcept {
+  const auto count = shared::mark_load(h.seats.count);
+  for (std::uint64_t i = 0; i < count; ++i)
+    if (h.seats.list[i].load()->number == seat) return true;
+  return false;
+}
+
+// The pid of a living one who has the name, or none.  A dead holder's seat is reaped first: what a batch of it decides
+// must be decided before the position is read (H21).
+std::optional<std::uint32_t> living(Handle& h, const Holder& holder) noexcept {
+  if (holder.seat >= h.space.super().seat_count) return {};
+  format::Seat& seat = h.space.seat(holder.seat);
+  const auto gone = [&] {
+    return shared::seat_load(seat.state) != format::seat_word(holder.generation, format::SeatState::live);
+  };
+  // Of this handle, but no tail of this handle is open under the name: it could not be given back, the disk was full.
+  if (gone() || is_mine(h, holder.seat)) return {};
+  for (int patience = 100; patience != 0; --patience) {
+    const auto held = os::is_held(h.probe, format::kLockSeats + holder.seat);
+    if (held && *held == 0) reap_dead(h);
+    if (gone()) return {};
+    os::nap(std::chrono::milliseconds(1));  // whoever reaps it holds its byte too
+  }
+  return shared::hint_load(seat.pid);
+}
+
+std::optional<Error> refuse_name(std::string_view name) noexcept {
+  if (name.empty()) return Error{Code::invalid, 0, 0, "a tail's name needs at least 1 byte"};
+  if (name.size() > kNameMax) return Error{Code::too_large, 0, kNameMax, "the tail's name is too long"};
+  return {};
+}
+
+// This handle's tails know each other without the file.
+bool enter(Handle& h, const std::string& name) {
+  const std::lock_guard guard(h.tails.mutex);
+  return h.tails.names.insert(name).second;
+}
+void leave(Handle& h, const std::string& name) noexcept {
+  const std::lock_guard guard(h.tails.mutex);
+  h.tails.names.erase(name);
+}
+
+// The record, if it is still this tail's.
+Result<Saved> own(TailState& t) {
+  auto saved = load(*t.handle, key_of(t.name));
+  if (saved && (saved->holder.seat != t.seat || saved->holder.generation != t.seat_generation))
+    return Error{Code::busy, 0, living(*t.handle, saved->holder).value_or(0), "another tail has the name now"};
+  return saved;
+}
+
+Result<void> take(TailState& t, const std::string& name) {
+  Handle& h = *t.handle;
+  auto seat = home_seat(h);
+  if (!seat) return seat.error();
+  const Holder me{(*seat)->number, (*seat)->generation};
+  const std::string key = key_of(name);
+  for (;;) {
+    auto saved = load(h, key);
+    if (!saved) return saved.error();
+    if (const auto pid = living(h, saved->holder)) return Error{Code::busy, 0, *pid, "a living tail has the name"};
+    saved = load(h, key);  // after the last holder was reaped
+    if (!saved) return saved.error();
+    auto done = store(h, key, bytes_of(h, me, saved->position), saved->stamp);
+    if (!done && done.error().code == Code::conflict) continue;
+    if (!done) return done.error();
+    t.name = name;
+    t.seat = me.seat;
+    t.seat_generation = me.generation;
+    t.reached = t.shown = saved->position;
+    return {};
+  }
+}
+
+}  // namespace
+
+Result<void> take_name(TailState& t, std::string_view name) {
+  if (auto no = refuse_name(name)) return *no;
+  const std::string own_name(name);
+  if (!enter(*t.handle, own_name)) return Error{Code::busy, 0, os::pid(), "a living tail has the name"};
+  auto taken = take(t, own_name);
+  if (!taken) leave(*t.handle, own_name);
+  return taken;
+}
+
+Result<void> save_position(TailState& t) {
+  Handle& h = *t.handle;
+  if (auto no = h.refuse_write()) return *no;
+  if (t.name.empty()) return Error{Code::invalid, 0, 0, "a tail without a name has no place for its position"};
+  auto saved = own(t);
+  if (!saved) return saved.error();
+  auto done = store(h, key_of(t.name), bytes_of(h, {t.seat, t.seat_generation}, t.shown), saved->stamp);
+  if (!done && done.error().code == Code::conflict) return Error{Code::busy, 0, 0, "another tail has the name now"};
+  if (!done) return done.error();
+  return {};
+}
+
+void give_name_back(TailState& t) noexcept {
+  try {
+    if (auto saved = own(t))
+      (void)store(*t.handle, key_of(t.name), bytes_of(*t.handle, {}, saved->position), saved->stamp);
+  } catch (const std::bad_alloc&) {  // it stays ours until the handle is closed, as on a full disk
+  }
+  leave(*t.handle, t.name);
+}
+
+}  // namespace durra::detail
