@@ -1,8 +1,8 @@
 /* Batches: installed in the order of their keys by anybody who meets them, published by one word, with conditions.
  *
- * Modelled: BATCH 5 (help: i to v), 6 (FIX), the push of a snapshot, a get, a rival put and a compactor that help
- *   first, the reaper's abort, the abort by a condition.  Two keys, two batches that write both; `current` is a ghost
- *   that changes at the FIX of a batch and at the CAS of a put.
+ * Modelled: BATCH 5 (help: i to v; batch.prev, batch.5), 6 (FIX; batch.6), the push of a snapshot, a get, a rival put
+ *   and a compactor that help first, the reaper's abort, the abort by a condition.  Two keys, two batches that write
+ *   both; `current` is a ghost that changes at the FIX of a batch and at the CAS of a put.
  * Property: a snapshot shows both halves of a batch or none, twice the same; plain gets in falling order of keys
  *   never see the second half alone; at the FIX both records are the heads and all conditions hold at once; a
  *   conflict only after something changed; each key ends at what was published last; of two batches one succeeds.
@@ -23,6 +23,7 @@
  * scene if_unstamped quick: -DA -DIF_A=16 -DUNSTAMPED
  * mutant NO_PUSH in put_reap: a pending batch is not moved behind the snapshot that skipped it: it appears in it
  * mutant NO_RECHECK in put_reap: (iv) left out: a decided batch is installed over what came after it
+ * mutant CLOCK_FIRST in put_reap: the clock read before the word: fixed at a time that a snapshot had forbidden
  * mutant NO_TICK in put_copy: the FIX does not wait for a clock above what it replaces: stamps do not fall
  * mutant SHOW_PENDING in put_get: a get shows the pending record itself: after an abort the next shows what was before
  * mutant BLIND_ABORT in put_reap: the reaper stores ABORTED without comparing: a published batch vanishes
@@ -91,14 +92,18 @@ inline help(mine) {
   :: atomic {
        state[b] != PENDING ->
        if
-       :: b == mine -> b = 0; j = 0; break
-       :: else -> b = mine; j = 0
+       :: b == mine -> b = 0; j = 0; below = 0; break
+       :: else -> b = mine; j = 0; below = 0
        fi
      }
   :: atomic { state[b] == PENDING && j < 2 -> p = prev[RECORD(b, j)] } /* i */
      head = word[j]; /* ii */
      if
-     :: head == RECORD(b, j) -> atomic { j++; p = 0; head = 0 }
+     :: head == RECORD(b, j) ->
+        atomic { /* the batch's stamp is to be above what it supersedes */
+          below = MAX(below, TIME(STAMP(prev[RECORD(b, j)])));
+          j++; p = 0; head = 0
+        }
      :: else ->
         if
         :: atomic { /* iii: the order of keys rises, so no circle */
@@ -109,7 +114,7 @@ inline help(mine) {
              :: else
              fi;
 #else
-             b = BATCH(head); j = 0;
+             b = BATCH(head); j = 0; below = 0;
 #endif
              p = 0; head = 0
            }
@@ -129,11 +134,13 @@ inline help(mine) {
            fi
         fi
      fi
-  :: atomic {
-       state[b] == PENDING && j == 2 ->
-       now = clock;
-       p = TIME(MAX(STAMP(prev[RECORD(b, 0)]), STAMP(prev[RECORD(b, 1)])))
-     }
+#ifdef MUTANT_CLOCK_FIRST
+  :: atomic { state[b] == PENDING && j == 2 -> now = clock }
+     pushed = moment[b];
+#else
+  :: atomic { state[b] == PENDING && j == 2 -> pushed = moment[b] }
+     now = clock;
+#endif
      fix()
   od
 }
@@ -170,38 +177,37 @@ inline install() { /* v */
 
 #define HOLDS(b, j) (condition[RECORD(b, j)] == NONE || STAMP(current[j]) == condition[RECORD(b, j)])
 
-inline fix() { /* BATCH 6 */
+/* BATCH 6 (batch.6): the clock is read after the word, so it is past every snapshot that has pushed by then. */
+inline fix() {
   if
 #ifndef MUTANT_NO_TICK
-  :: now <= p ->
+  :: now <= below ->
      atomic {
        if
        :: clock == now -> clock = now + 1
        :: else
        fi;
-       now = 0; p = 0
+       now = 0; pushed = 0
      }
 #endif
   :: else ->
-     pushed = moment[b];
      atomic {
        if
 #ifdef MUTANT_NO_PUSH
        :: state[b] == PENDING ->
-          moment[b] = now;
 #else
        :: state[b] == PENDING && moment[b] == pushed ->
-          moment[b] = MAX(now, pushed);
 #endif
           assert(word[0] == RECORD(b, 0) && word[1] == RECORD(b, 1));
           assert(HOLDS(b, 0) && HOLDS(b, 1));
           state[b] = FIXED;
+          moment[b] = now;
           current[0] = RECORD(b, 0);
           current[1] = RECORD(b, 1);
           changed = true
        :: else
        fi;
-       now = 0; p = 0; head = 0; pushed = 0
+       now = 0; pushed = 0
      }
   fi
 }
@@ -232,10 +238,10 @@ inline head_of_x() {
   od
 }
 
-proctype Owner(byte mine) { byte b, j, head, p, q, now, pushed; help(mine) }
+proctype Owner(byte mine) { byte b, j, head, p, q, now, pushed, below; help(mine) }
 
 proctype Put() {
-  byte b, j, head, p, q, now, pushed, met;
+  byte b, j, head, p, q, now, pushed, below, met;
   do
   :: head_of_x();
      atomic {
@@ -249,7 +255,7 @@ proctype Put() {
 }
 
 proctype Compactor() {
-  byte b, j, head, p, q, now, pushed, met;
+  byte b, j, head, p, q, now, pushed, below, met;
   head_of_x();
   atomic {
     if

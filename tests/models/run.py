@@ -113,6 +113,20 @@ def search(run):
     return run
 
 
+def drift(runs, quick):
+    """What the table of tests/README.md says otherwise: [text]."""
+    table = (HERE.parent / "README.md").read_text(encoding="utf-8")
+    differs = []
+    for model in sorted({r.model for r in runs}):
+        true = [r for r in runs if r.model == model and not r.mutant]
+        mutants = sum(r.model == model for r in runs) - len(true)
+        figures = f"{len(true)} | {sum(r.states for r in true):,} |"
+        row = re.search(rf"^\| {model} \| (.*?\|.*?\|) (.*?\|.*?\|) (.*) \|$", table, re.M)
+        if not row or row[1 if quick else 2] != figures or row[3] != f"{mutants} of {mutants}":
+            differs.append(f"tests/README.md: {model} is {figures} {mutants} of {mutants}")
+    return differs
+
+
 def report(runs, took):
     """A line for each true scene, and whether each mutant was killed."""
     print(f"{'model':18} {'scene':12} {'states':>12} {'seconds':>8}  mutants killed")
@@ -152,7 +166,10 @@ def main():
             if words.verbose:
                 found = run.error or run.broken or ""
                 print(f"{run.name():44} {run.states:12,} {run.seconds:6.1f} s  {found}", flush=True)
-    sys.exit(0 if report(runs, time.monotonic() - began) else 1)
+    good = report(runs, time.monotonic() - began)
+    differs = drift(runs, words.quick) if good else []
+    print("".join(line + "\n" for line in differs), end="")
+    sys.exit(0 if good and not differs else 1)
 
 
 if __name__ == "__main__":
