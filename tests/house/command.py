@@ -333,6 +333,43 @@ class Looking(Case):
         shutil.copy(self.folder / "a.durra", self.folder / "b.durra")
         self.assertEqual(self.out("get", "b.durra", "k"), "v")
 
+    def test_tail_goes_on_where_it_was_left(self):
+        self.out("put", "a.durra", "user/1", "one")
+        self.out("put", "a.durra", "7", "seven")
+        self.out("put", "a.durra", "user/2", "two")
+        self.out("erase", "a.durra", "user/1")
+        seven, two, erased = self.lines("tail", "a.durra", "--name", "all")
+        self.assertEqual((seven["id"], seven["text"]), (7, "seven"))
+        self.assertEqual((two["key"], two["text"]), ("user/2", "two"))
+        self.assertEqual((erased["key"], erased["erased"]), ("user/1", True))
+        self.assertRegex(erased["stamp"], r"^\d+\.\d+$")
+        self.assertEqual(self.lines("tail", "a.durra", "--name", "all"), [])
+        self.out("put", "a.durra", "user/2", "2")
+        self.assertEqual([r["text"] for r in self.lines("tail", "a.durra", "--name", "all")], ["2"])
+        self.assertEqual([r["key"] for r in self.lines("tail", "a.durra", "user/", "--name", "users")],
+                         ["user/1", "user/2"])
+        self.assertNotIn("tail", self.out("ls", "a.durra"))
+
+    def test_tail_follows_until_it_is_interrupted(self):
+        self.out("put", "a.durra", "old", "1")
+        for words in (["--follow"], ["--follow", "--name", "t"]):
+            tail = self.start("tail", "a.durra", *words)
+            if "--name" in words:
+                self.assertEqual(json.loads(tail.stdout.readline())["key"], "old")
+                self.assertTrue(json.loads(tail.stdout.readline())["erased"])
+                err = self.run_text("tail", "a.durra", *words, exit=4)[1]
+                self.assertIn(str(tail.pid), err)
+            else:
+                time.sleep(0.5)
+            self.out("put", "a.durra", "new", "2")
+            self.assertEqual(json.loads(tail.stdout.readline())["text"], "2")
+            tail.send_signal(signal.SIGINT)
+            self.assertEqual(tail.wait(timeout=30), -signal.SIGINT)
+            self.assertEqual(tail.communicate(), (b"", b""))
+            self.out("erase", "a.durra", "old" if "--name" in words else "new")
+        self.assertEqual([r.get("erased") for r in self.lines("tail", "a.durra", "--name", "t")], [True])
+        self.assertIn("--follow", self.run_text("tail", "a.durra", exit=2)[1])
+
     def test_looking_changes_nothing(self):
         self.out("put", "a.durra", "k", "v")
         file = self.folder / "a.durra"
