@@ -75,12 +75,10 @@ std::optional<Result<Record>> look(TailState& t) {
 
 Result<Record> next(TailState& t, Duration patience) {
   if (auto no = t.handle->refuse_read()) return *no;
-  if (auto record = look(t)) return *std::move(record);
-  for (Sleeper sleeper(*t.handle, kTailWord, patience);;) {
-    const bool more = sleeper.announce();
+  for (Sleeper sleeper(*t.handle, kTailWord, patience);; sleeper.sleep()) {
     if (auto record = look(t)) return *std::move(record);
-    if (!more) return Error{Code::timeout};
-    sleeper.sleep();
+    if (!sleeper.announce()) return Error{Code::timeout};
+    if (auto record = look(t)) return *std::move(record);
   }
 }
 

@@ -65,13 +65,11 @@ Result<Record> Store::wait(Key key, Stamp seen, Duration patience) const {
     if (now && now->stamp() > seen) return now;
     return {};
   };
-  if (auto there = look()) return *std::move(there);
   const std::uint64_t word = detail::word_of(detail::view(*handle_, key).tag);
-  for (detail::Sleeper sleeper(*handle_, word, patience);;) {
-    const bool more = sleeper.announce();
+  for (detail::Sleeper sleeper(*handle_, word, patience);; sleeper.sleep()) {
     if (auto there = look()) return *std::move(there);
-    if (!more) return Error{Code::timeout};
-    sleeper.sleep();
+    if (!sleeper.announce()) return Error{Code::timeout};
+    if (auto there = look()) return *std::move(there);
   }
 }
 

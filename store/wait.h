@@ -34,12 +34,11 @@ class Deadline {
   std::uint64_t end_;  // os::steady_ns()
 };
 
-// One who waits:
-//   for (Sleeper s(h, word, patience);;) {
-//     const bool more = s.announce();
+// One who waits, and leaves no odd word behind when it was woken for good:
+//   for (Sleeper s(h, word, patience);; s.sleep()) {
 //     if (there()) return it;
-//     if (!more) return timeout;
-//     s.sleep();
+//     if (!s.announce()) return timeout;
+//     if (there()) return it;
 //   }
 class Sleeper {
  public:

@@ -10,7 +10,7 @@ if [ $status != 0 ]; then
   exit
 fi
 for name in load put put_2 put_2_ratio get get_2 get_many scan put_p999_ns get_p999_ns open_ms rebuild file_ratio \
-  resident_mib floor_ns memcpy; do
+  resident_mib wakeup_ns wakeup_ratio floor_ns memcpy; do
   grep -Eq "^bench: .* $name=[0-9.]*[1-9][0-9.]*( |$)" <<<"$last" || { echo "bench: no figure for $name" >&2; exit 1; }
 done
 

@@ -12,6 +12,7 @@
 
 #include "tools/bench/machine.h"
 #include "tools/bench/suite.h"
+#include "tools/bench/wakeup.h"
 #include "tools/bench/worker.h"
 #include "tools/child.h"
 #include "tools/interrupt.h"
@@ -119,7 +120,7 @@ void print_table(const Plan& plan, const std::map<Engine, Figures>& figures) {
 
 // All figures, for the last line and for --json: whole numbers where nothing is lost.
 Json figures_json(const Plan& plan, const std::map<Engine, Figures>& figures, const Machine& machine,
-                  std::uint64_t resident) {
+                  const bench::Wakeup& wakeup, std::uint64_t resident) {
   Json all{{"records", plan.records}, {"size_bytes", plan.size}, {"runs", plan.runs}};
   const auto add = [&](const std::string& name, double v) {
     if (v >= 1000)
@@ -138,6 +139,8 @@ Json figures_json(const Plan& plan, const std::map<Engine, Figures>& figures, co
               each.at(fmt::format("{}_{}", what, p)).median() / each.at(what).median());
   }
   add("resident_mib", static_cast<double>(resident) / (1u << 20));
+  add("wakeup_ns", wakeup.wait_ns);
+  add("wakeup_ratio", wakeup.wait_ns / wakeup.futex_ns);
   add("floor_ns", machine.two_lines_ns);
   add("floor_alone_ns", machine.two_lines_alone_ns);
   add("floor_many_ns", machine.two_lines_batched_ns);
@@ -198,7 +201,8 @@ int verb_bench(Call& call) {
     return bench::run(plan, scratch.path(), [&](std::uint64_t done, std::uint64_t total) { line.show(done, total); });
   }();
   const std::uint64_t resident = bench::resident_bytes(scratch.path(), resident_size, filled);
-  const Json all = figures_json(plan, figures, machine, resident);
+  const bench::Wakeup wakeup = bench::measure_wakeup(scratch.path());
+  const Json all = figures_json(plan, figures, machine, wakeup, resident);
   if (call.json) {
     answer(call, all);
     return kDone;
@@ -206,6 +210,8 @@ int verb_bench(Call& call) {
   print_table(plan, figures);
   fmt::print("\nopening a file of {} ({}) costs {} of memory, the command itself included\n", size_text(resident_size),
              filled ? "full of records" : "mostly a hole; --filled fills it", size_text(resident));
+  fmt::print("who waits is awake {:.0f} ns after the put began; {:.0f} ns between two threads and a futex\n",
+             wakeup.wait_ns, wakeup.futex_ns);
   fmt::print("{}", last_line(all));
   return kDone;
 }

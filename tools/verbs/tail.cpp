@@ -18,7 +18,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kLook = 100ms;             // between two looks at ^C
+constexpr auto kLook = 100ms;                // between two looks at ^C
 constexpr std::uint64_t kSavedEvery = 1000;  // lines
 
 void print(const Record& record) {
@@ -34,7 +34,8 @@ void print(const Record& record) {
 // What was printed is out before it counts as shown.
 void save(Tail& tail, bool named, const std::string& path) {
   if (std::fflush(stdout) != 0)
-    throw Complaint{path, {Code::io, static_cast<std::uint16_t>(errno)}, "cannot write to stdout; the position was not saved"};
+    throw Complaint{
+        path, {Code::io, static_cast<std::uint16_t>(errno)}, "cannot write to stdout; the position was not saved"};
   if (named) must(tail.save(), path);
 }
 
@@ -64,7 +65,8 @@ int verb_tail(Call& call) {
       .option("--name", name, "go on where this tail was left, the first time from the oldest record")
       .flag("--follow", follow, "wait for more; without a name: only what comes from now on")
       .footer(
-          "one line a version, as durra dump prints it; {\"key\":\"user/1\",\"stamp\":\"118.7\",\"erased\":true} of an erase\n"
+          "one line a version, as durra dump prints it; {\"key\":\"user/1\",\"stamp\":\"118.7\",\"erased\":true} of an "
+          "erase\n"
           "a version that was superseded before it was looked at may be left out")
       .parse();
   if (!name && !follow) throw usage("tail: what is to come takes --follow, what was left takes --name NAME");
