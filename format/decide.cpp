@@ -83,6 +83,12 @@ bool same_boot(const Identity& stored, const Identity& now, std::uint64_t store_
          stored.mount_id == now.mount_id && stored.device == now.device;
 }
 
+bool other_cache(const Identity& stored, const Identity& now, std::uint64_t store_seed) noexcept {
+  if (stored.check != identity_check(stored, store_seed)) return false;
+  const bool handles = stored.handle_size != 0 && now.handle_size != 0;
+  return stored.boot_id != now.boot_id || (handles && !same_file(stored, now, store_seed));
+}
+
 const char* name(Life l) noexcept {
   switch (l) {
     case Life::ended: return "ended";

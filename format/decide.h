@@ -80,6 +80,10 @@ bool same_file(const Identity& stored, const Identity& now, std::uint64_t store_
 // Also the mount is: no remount, no reboot since.  False where the kernel has no unique mount ids.
 bool same_boot(const Identity& stored, const Identity& now, std::uint64_t store_seed) noexcept;
 
+// No page of this file that a failed flush left clean, and not on the disk, can still be cached: another boot, or
+// another inode, whose pages were all read or written anew.  False when nobody can tell.
+bool other_cache(const Identity& stored, const Identity& now, std::uint64_t store_seed) noexcept;
+
 const char* name(Life) noexcept;
 const char* name(Action) noexcept;
 const char* name(Trust) noexcept;

@@ -121,6 +121,7 @@ Why check(const Control& c) noexcept {
   if (c.clock < 1 || c.clock >= kStampTimeMax - (1ull << 40)) return "control block: clock out of range";
   if (c.epoch < 1 || c.epoch >= 1ull << 47) return "control block: epoch out of range";
   if (c.gen_floor > kGenerationMax - (1ull << 32)) return "control block: generation out of range";
+  if (c.sync_done > c.sync_request || c.sync_request >= 1ull << 47) return "control block: sync tickets out of range";
   return nullptr;
 }
 

@@ -107,7 +107,15 @@ struct Control {
   alignas(64) std::uint64_t gen_floor;     //  256  a region's life starts at a generation not below
   alignas(64) std::uint64_t sync_request;  //  320
   alignas(64) std::uint64_t sync_done;     //  384
+  std::uint64_t sync_begun_ns;             //  392  CLOCK_MONOTONIC when the running flush began; 0: none runs; a hint
+  std::uint64_t sync_usual_ns;             //  400  how long a flush takes; a hint
+  std::uint64_t syncs;                     //  408  flushes that succeeded; for people
+  std::uint64_t synced_ns;                 //  416  UTC of the last of them; for people
+  std::uint32_t sync_bell;                 //  424  futex word of those who wait for a flush; odd = somebody may
+  std::uint32_t sync_zero;                 //  428
   alignas(64) std::uint64_t sync_error;    //  448  {request:48 | errno:16}; 0 = none
+  std::uint64_t sync_doubts;               //  456  how often it became doubtful what the page cache holds
+  std::uint64_t sync_certain;              //  464  how many of these doubts a later flush has ended
   alignas(64) std::array<std::uint32_t, 16> futex;  //  512
   alignas(64) std::uint64_t clean;                  //  576  kDirty or kClean; changed under the RECOVER lock
   std::uint64_t rebuilds;                           //  584  how often the index was rebuilt; for people
@@ -116,11 +124,16 @@ struct Control {
 };
 static_assert(sizeof(Control) == 832);
 static_assert(offsetof(Control, free_hint) == 192 && offsetof(Control, gen_floor) == 256 &&
-              offsetof(Control, sync_error) == 448 && offsetof(Control, futex) == 512 &&
-              offsetof(Control, clean) == 576 && offsetof(Control, identity) == 640);
-// Null when clock, epoch and gen_floor have room to move on: beyond their ends stamps and generations would begin
-// again.
+              offsetof(Control, sync_done) == 384 && offsetof(Control, sync_error) == 448 &&
+              offsetof(Control, futex) == 512 && offsetof(Control, clean) == 576 && offsetof(Control, identity) == 640);
+// Null when clock, epoch, gen_floor and the sync tickets have room to move on: beyond their ends stamps, generations
+// and tickets would begin again.
 Why check(const Control&) noexcept;
+
+// sync_error of the flush that was begun for `request` and failed with this errno.
+constexpr std::uint64_t sync_error(std::uint64_t request, int errno_value) noexcept {
+  return request << 16 | (static_cast<std::uint64_t>(errno_value) & 0xffff);
+}
 
 inline constexpr std::uint64_t kDirty = 0;
 inline constexpr std::uint64_t kClean = 0x6e61656c63;

@@ -62,6 +62,7 @@ struct Descriptor {
   std::uint64_t synced;             //  24  tagged offset/8: below is durable
   std::uint64_t stamp_max;          //  32  stamp_bound of every stamp in it, once sealed; a hint
   std::uint64_t run;                //  40  tagged number of regions in this run (head only)
+  std::uint64_t piece;              //  48  tagged bytes: its pages came in pieces of so many; a hint; 0: of regions
   // Line 2: everybody's.
   alignas(64) std::uint64_t retire_epoch;  //  64
   std::uint64_t gate;                      //  72  tagged sync ticket
@@ -71,8 +72,8 @@ struct Descriptor {
   std::uint64_t sealed_ns;                 // 104  coarse UTC time, a hint
 };
 static_assert(sizeof(Descriptor) == 128);
-static_assert(offsetof(Descriptor, run) == 40 && offsetof(Descriptor, retire_epoch) == 64 &&
-              offsetof(Descriptor, may_hold_dead) == 96);
+static_assert(offsetof(Descriptor, run) == 40 && offsetof(Descriptor, piece) == 48 &&
+              offsetof(Descriptor, retire_epoch) == 64 && offsetof(Descriptor, may_hold_dead) == 96);
 
 // may_hold_dead of a region in which nothing was superseded.  Any other word, rot included, says that something may be.
 constexpr std::uint64_t nothing_dead(std::uint64_t generation) noexcept { return mix64(generation); }

@@ -6,6 +6,7 @@
 #include "store/region_table.h"
 #include "store/stamp.h"
 #include "store/step.h"
+#include "store/sync.h"
 #include "store/wait.h"
 
 namespace durra::detail {
@@ -114,6 +115,29 @@ Result<void> look_first(Handle& h, LocalSeat& seat, const Change& c) {
   return {};
 }
 
+// Steps 2 to 8.
+Result<Stamp> publish_pinned(Handle& h, LocalSeat& seat, const Change& c, const Laid& laid) {
+  OperationPin pinned(h, seat);  // step 2
+  if (!pinned) return too_many_pins();
+  seal(laid.record);
+  step("put.3");  // † bytes beyond tail: the next owner writes over them
+  shared::tail_store(h.space.descriptor(seat.region->number).tail, laid.end);
+  seat.region->tail = laid.end;
+  step("put.3b");  // † void record; the reaper settles past it
+  Settle settle(h, seat, laid.end);
+  if (auto installed = install(h, seat, c, laid.record); !installed) {
+    count(seat, c, installed.error().code == Code::conflict);
+    return installed.error();
+  }
+  step("put.5");  // † published; whoever meets it stamps it
+  const std::uint64_t stamp = give_stamp(h, c, laid.record);
+  seat.last_stamp = std::max(seat.last_stamp, stamp);
+  step("put.6");  // † whoever waits for it looks again at the end of its slice
+  wake(h, c.key.tag);
+  count(seat, c, false);
+  return static_cast<Stamp>(stamp);
+}
+
 }  // namespace
 
 std::optional<Error> refuse(const Key& key) noexcept {
@@ -156,25 +180,10 @@ Laid lay(Handle& h, LocalSeat& seat, const Change& c) noexcept {
 }
 
 Result<Stamp> publish(Handle& h, LocalSeat& seat, const Change& c, const Laid& laid) {
-  OperationPin pinned(h, seat);  // step 2
-  if (!pinned) return too_many_pins();
-  seal(laid.record);
-  step("put.3");  // † bytes beyond tail: the next owner writes over them
-  shared::tail_store(h.space.descriptor(seat.region->number).tail, laid.end);
-  seat.region->tail = laid.end;
-  step("put.3b");  // † void record; the reaper settles past it
-  Settle settle(h, seat, laid.end);
-  if (auto installed = install(h, seat, c, laid.record); !installed) {
-    count(seat, c, installed.error().code == Code::conflict);
-    return installed.error();
-  }
-  step("put.5");  // † published; whoever meets it stamps it
-  const std::uint64_t stamp = give_stamp(h, c, laid.record);
-  seat.last_stamp = std::max(seat.last_stamp, stamp);
-  step("put.6");  // † whoever waits for it looks again at the end of its slice
-  wake(h, c.key.tag);
-  count(seat, c, false);
-  return static_cast<Stamp>(stamp);
+  auto done = publish_pinned(h, seat, c, laid);
+  if (!done) return done;
+  if (auto kept = make_durable(h, seat, c.durability); !kept) return kept.error();  // step 9, without a pin
+  return done;
 }
 
 Result<Stamp> append(Handle& h, const Change& c) {
@@ -183,6 +192,7 @@ Result<Stamp> append(Handle& h, const Change& c) {
   if (!seat) return seat.error();
   if (c.expected || c.must_exist || c.stamp)
     if (auto go = look_first(h, **seat, c); !go) return go.error();
+  if (c.durability != Durability::process) (**seat).fine = true;
   const Reserve reserve = c.shape.kind == format::RecordKind::tombstone ? Reserve::use : Reserve::keep;
   if (auto room = make_room(h, **seat, size_bound(c.shape), reserve); !room) return room.error();  // step 1
   prefetch_leaf(h, c.key);

@@ -16,6 +16,7 @@ struct Change {
   std::optional<std::uint64_t> expected;  // put_if, erase_if: the version that must be there (0 = none)
   bool must_exist = false;                // erase: not_found if there is nothing to erase
   std::optional<std::uint64_t> stamp;     // backup, recover: keep this one; loses against a greater one in place
+  Durability durability = Durability::process;
 };
 
 // Null, or why this key or payload is refused.
@@ -35,7 +36,7 @@ Laid lay(Handle&, LocalSeat&, const Change&) noexcept;
 // Bytes that a record of this shape takes at most, wherever it lands.
 std::uint64_t size_bound(const format::Shape&) noexcept;
 
-// Steps 3 to 8 of PUT for a laid record whose payload is complete.
+// Steps 3 to 9 of PUT for a laid record whose payload is complete.
 Result<Stamp> publish(Handle&, LocalSeat&, const Change&, const Laid&);
 
 // The whole of PUT.

@@ -5,6 +5,7 @@
 #include "store/region_table.h"
 #include "store/seat.h"
 #include "store/step.h"
+#include "store/sync.h"
 
 namespace durra::detail {
 namespace {
@@ -20,11 +21,9 @@ bool is_mine(Handle& h, std::uint32_t seat) noexcept {
 void leave_clean(Handle& h) noexcept {
   auto& control = h.space.control();
   reap_dead(h);
-  if (shared::guarded_load(control.sync_error) != 0) return;
   const auto now = os::identity(h.file);
-  if (!now || !os::sync(h.file)) return;
+  if (!now || !flush_all(h)) return;
   step("close.sync");
-  mark_synced(h);
   shared::hint_store(h.seats.list[0].load()->shared->beat_ns, os::now_ns());  // what follows changes the file once more
   mark_identity(h, *now);
   shared::guarded_store(control.clean, format::kClean);

@@ -47,6 +47,8 @@ Result<os::NewFile> create_unnamed(const std::string& path, const Options& o) {
   if (!system->supported)
     return Error{Code::unsupported, 0, 0,
                  "this file system cannot share a mapping safely (ext4, xfs, btrfs, tmpfs and overlayfs can)"};
+  if (system->volatile_ && o.durability != Durability::process)
+    return Error{Code::unsupported, 0, 0, "this file system's files do not survive a power cut"};
   if (auto done = os::allocate(file, 0, format::kSeatsOffset); !done) return done.error();
   if (auto done = os::write_at(file, 0, &*super, sizeof *super); !done) return done.error();
   if (auto done = write_control(file, *super); !done) return done.error();

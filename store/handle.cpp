@@ -6,6 +6,7 @@
 #include "store/close.h"
 #include "store/region_table.h"
 #include "store/seat.h"
+#include "store/sync_thread.h"
 
 namespace durra::detail {
 namespace {
@@ -68,6 +69,7 @@ void Handle::release_pin(Handle* h, std::uint64_t* cell, std::uint64_t count) no
 // No Store, Draft, Snapshot or scan is left, so nothing new is pinned.  One count of busy_cells is ours until all cells
 // are marked, so that a release meanwhile cannot be the last.
 void Handle::begin_teardown() noexcept {
+  sync_thread.reset();  // a last flush; nothing is put any more
   const auto count = shared::mark_load(seats.count);
   shared::refer(busy_cells);
   const auto mark = [this](std::uint64_t& cell) {

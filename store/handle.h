@@ -24,6 +24,7 @@ struct OpenRegion {
   std::uint64_t number, generation, seed;
   std::uint64_t tail;      // bytes from the region's start; ahead of the shared word only inside an operation
   std::uint64_t capacity;  // bytes: of the whole run
+  bool fine;               // its pages came in small pieces: a flush of one record writes little
 };
 
 // This process's side of a seat: held from its first use until the handle is torn down.
@@ -35,9 +36,11 @@ struct LocalSeat {
   std::atomic<std::int64_t> homes{0};  // threads that come here first
   std::atomic<bool> busy{false};       // an operation, or a draft, is using what follows
   std::optional<OpenRegion> region;
-  std::uint64_t last_stamp = 0;  // stamps of one seat rise
   std::uint64_t log_time = 0;    // a tick of the clock that only this seat has won, for keys of appended records
   std::uint32_t log_count = 0;   // how many were made with it
+  bool fine = false;                  // its next regions come in small pieces: it makes single records durable
+  std::uint64_t last_stamp = 0;       // stamps of one seat rise
+  std::atomic<bool> unsynced{false};  // Durability::interval: something was put since the thread's last tick
   // The clock is not read at every operation: a busy seat reads it every 64th, an idle one each time.
   std::atomic<std::uint32_t> until_clock{0};
   std::atomic<std::uint64_t> clock_ns{0};  // as last read
@@ -56,6 +59,7 @@ struct OpenTails {
   std::mutex mutex;
   std::set<std::string, std::less<>> names;
 };
+class SyncThread;
 
 struct Handle {
   Handle(std::string path, os::File file, os::File probe, os::Mapping map, const format::Superblock& super,
@@ -76,6 +80,9 @@ struct Handle {
   std::uint64_t reader_pin = 0;                       // read-only handles have no seat: counts their Records
   Opened opened = Opened::warm;
   std::uint64_t open_ns = 0;
+  bool is_volatile = false;                     // tmpfs: nothing survives a power cut
+  Durability durability = Durability::process;  // of puts that do not say, of erases and drafts
+  std::unique_ptr<SyncThread> sync_thread;      // Durability::interval
 
   std::atomic<std::int64_t> refs{1};
   std::atomic<std::int64_t> busy_cells{0};  // after refs fell to 0: cells that still hold Records

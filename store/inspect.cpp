@@ -161,6 +161,9 @@ Result<Stats> stats(Handle& h) {
   s.region_size = super.region_size;
   s.seat_count = super.seat_count;
   s.rebuilds = shared::hint_load(h.space.control().rebuilds);
+  s.syncs = shared::hint_load(h.space.control().syncs);
+  s.synced_ns = shared::hint_load(h.space.control().synced_ns);
+  s.sync_errno = static_cast<std::uint16_t>(shared::error_load(h.space.control().sync_error) & 0xffff);
   s.opened = h.opened;
   s.open_ns = h.open_ns;
   count_seats(h, s);

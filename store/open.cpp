@@ -10,6 +10,8 @@
 #include "store/rebuild.h"
 #include "store/seat.h"
 #include "store/step.h"
+#include "store/sync.h"
+#include "store/sync_thread.h"
 
 namespace durra {
 namespace detail {
@@ -17,8 +19,8 @@ namespace {
 
 std::optional<Error> refuse(const Options& o) noexcept {
   if (const char* why = os::check_machine()) return Error{Code::unsupported, 0, 0, why};
-  if (o.durability != Durability::process)
-    return Error{Code::unsupported, 0, 0, "durability interval and power are not offered yet"};
+  if (o.durability == Durability::interval && o.sync_interval < std::chrono::milliseconds(1))
+    return Error{Code::invalid, 0, 0, "sync_interval is at least 1 ms"};
   return {};
 }
 
@@ -62,7 +64,9 @@ Result<std::unique_ptr<Handle>> map_store(const std::string& path, os::File file
   if (!probe) return probe.error();
   auto map = os::map(file, 0, format::file_size_max(*super), access);
   if (!map) return map.error();
-  return std::make_unique<Handle>(path, std::move(file), *std::move(probe), *std::move(map), *super, read_only);
+  auto h = std::make_unique<Handle>(path, std::move(file), *std::move(probe), *std::move(map), *super, read_only);
+  h->is_volatile = system->volatile_;
+  return h;
 }
 
 // Step 2.  Operations never wait for it; only opens do.
@@ -113,6 +117,8 @@ Result<void> check_control(Handle& h) noexcept {
   copy.clock = shared::clock_load(control);
   copy.epoch = shared::epoch_load(control);
   copy.gen_floor = shared::raised_load(control.gen_floor);
+  copy.sync_done = shared::raised_load(control.sync_done);
+  copy.sync_request = shared::ticket_last(control);
   if (const auto why = format::check(copy)) return Error{Code::damaged, 0, format::kControlOffset, why};
   return {};
 }
@@ -126,6 +132,21 @@ Opened opened_by(format::Trust t) noexcept {
   }
 }
 
+// An error that a flush left, and doubts about the page cache, end with the page cache, and not with the index.
+void forget_failures(Handle& h, const format::Identity& now) noexcept {
+  auto& control = h.space.control();
+  if (!format::other_cache(shared::identity_load(control), now, h.space.seed())) return doubt_cache(h);
+  shared::guarded_store(control.sync_error, 0);
+  shared::raise(control.sync_certain, shared::raised_load(control.sync_doubts));
+}
+
+// Step 5b.  Whoever is in the middle of a flush, alive or not, may have been told of a failure before this opener's own
+// descriptor could be (H8).
+void note_flushers(Handle& h) noexcept {
+  for (std::uint32_t n = 0; n < h.space.super().seat_count; ++n)
+    if (shared::note_load(h.space.seat(n).sync) != 0) return doubt_cache(h);
+}
+
 // Steps 3 and 4, under the lock: an index that may be used, and the marks of who is responsible for it from now on.
 Result<void> make_trusted(Handle& h, format::Trust trust, const format::Identity& now) {
   auto& control = h.space.control();
@@ -133,10 +154,12 @@ Result<void> make_trusted(Handle& h, format::Trust trust, const format::Identity
     if (has_readers(h)) return Error{Code::busy, 0, 0, "a read-only opener is alive, and the index must be rebuilt"};
     const bool in_order = shared::guarded_load(control.clean) == format::kClean;
     shared::guarded_store(control.clean, format::kDirty);
+    forget_failures(h, now);
     shared::identity_store(control, {});  // whoever finds a rebuild half done starts over, also in the same boot
     if (auto done = rebuild(h, in_order); !done) return done;
   }
   if (trust == format::Trust::warm) return {};
+  if (trust == format::Trust::same_boot && h.space.regions() > 0) doubt_cache(h);  // F37
   const bool marks = trust == format::Trust::rebuild || shared::guarded_load(control.clean) != format::kDirty ||
                      !format::same_boot(shared::identity_load(control), now, h.space.seed());
   if (!marks) return {};
@@ -168,6 +191,7 @@ Result<void> join(Handle& h, const Options& o) {
   if (auto done = check_control(h); !done) return done;
   shared::raise(h.space.control().region_hint, h.space.regions());
   h.opened = opened_by(trust);
+  note_flushers(h);
   reap_dead(h);                                              // step 5
   if (auto seat = home_seat(h); !seat) return seat.error();  // step 6
   recover->release();                                        // step 7
@@ -221,6 +245,18 @@ Result<os::File> open_or_create(const std::string& path, const Options& o, bool&
   }
 }
 
+// What this handle promises its puts.
+Result<void> promise(Handle& h, const Options& o) {
+  h.durability = o.durability;
+  if (o.durability != Durability::process && h.is_volatile)
+    return Error{Code::unsupported, 0, 0, "this file system's files do not survive a power cut"};
+  if (o.durability != Durability::interval || h.read_only) return {};
+  auto thread = SyncThread::start(h, o.sync_interval);
+  if (!thread) return thread.error();
+  h.sync_thread = *std::move(thread);
+  return {};
+}
+
 Result<Store> open(const std::string& path, const Options& o) {
   const std::uint64_t begun = os::steady_ns();
   if (auto no = refuse(o)) return *no;
@@ -231,6 +267,7 @@ Result<Store> open(const std::string& path, const Options& o) {
   if (!handle) return handle.error();
   auto joined = o.mode == Mode::read_only ? join_read_only(**handle, o) : join(**handle, o);
   if (joined && o.mode != Mode::read_only) joined = make_name_durable(**handle);
+  if (joined) joined = promise(**handle, o);
   if (!joined) return joined.error();
   if (created) (*handle)->opened = Opened::created;
   (*handle)->open_ns = os::steady_ns() - begun;

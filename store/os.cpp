@@ -34,6 +34,10 @@ int before(Call c) {
   return f ? f->before(c) : 0;
 }
 
+void flushed(const void* from, std::size_t size) {
+  if (Faults* f = faults.load(std::memory_order_acquire)) f->flushed(from, size);
+}
+
 const char* name(Call c) noexcept {
   switch (c) {
     case Call::open: return "open";
@@ -312,6 +316,19 @@ Result<void> populate(void* address, std::size_t size) {
 // ---- Durability ---------------------------------------------------------------------------------------------------
 Result<void> sync(const File& f) {
   if (attempt(Call::sync, [&] { return ::fsync(f.fd()); }) != 0) return io("fsync");
+  flushed(nullptr, 0);
+  return {};
+}
+
+// msync goes to the pages of this range alone (vfs_fsync_range), with the file system's journal and a flush of the
+// drive.  Measured beside pwritev2(RWF_DSYNC) of the same bytes onto themselves: as fast, and it stores nothing.
+Result<void> flush(void* address, std::size_t size) {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(address) & ~(page - 1);
+  const std::size_t whole = reinterpret_cast<std::uintptr_t>(address) + size - begin;
+  if (attempt(Call::sync, [&] { return ::msync(reinterpret_cast<void*>(begin), whole, MS_SYNC); }) != 0)
+    return io("msync");
+  flushed(reinterpret_cast<void*>(begin), (whole + page - 1) & ~(page - 1));
   return {};
 }
 

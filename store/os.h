@@ -41,8 +41,12 @@ enum class Call : std::uint8_t {
 struct Faults {
   virtual ~Faults() = default;
   virtual int before(Call) = 0;  // 0: make the call; else fail with this errno instead
+  // These bytes of a mapping were just made durable; null: all of a file.
+  virtual void flushed(const void* /*from*/, std::size_t /*size*/) {}
 };
 void set_faults(Faults*) noexcept;  // null: none.  For one test at a time
+// For tests only: a tmpfs counts as a disk, on which everything takes no time.
+void trust_tmpfs(bool) noexcept;
 const char* name(Call) noexcept;
 
 // For tests only: from now on all handles of this process that map the same file read-write share one mapping, because
@@ -173,7 +177,9 @@ class HeldByte {
 };
 
 // ---- Durability ---------------------------------------------------------------------------------------------------
-Result<void> sync(const File&);                           // fsync
+Result<void> sync(const File&);  // fsync
+// What these pages of a shared mapping hold, and whatever it takes to read it again after a power cut.
+Result<void> flush(void* address, std::size_t size);
 Result<void> sync_directory_of(const std::string& path);  // of the name itself
 
 // ---- Identity -----------------------------------------------------------------------------------------------------
@@ -204,6 +210,17 @@ std::uint64_t steady_ns() noexcept;
 std::uint32_t pid() noexcept;
 std::uint32_t tid() noexcept;
 std::array<char, 16> command() noexcept;
+// Signals that may be blocked are, in this thread and in those it starts, while one lives.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() noexcept;
+  ~SignalsBlocked();
+  SignalsBlocked(const SignalsBlocked&) = delete;
+
+ private:
+  std::array<std::uint64_t, 16> before_;
+};
+void name_thread(const char* name) noexcept;  // this one; at most 15 characters
 Result<void> random(void* to, std::size_t size);
 void nap(std::chrono::nanoseconds) noexcept;
 

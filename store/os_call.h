@@ -11,6 +11,8 @@ namespace durra::os {
 
 // The errno a test wants instead of the next call; 0: make it.
 int before(Call);
+// Tells a test what was made durable.
+void flushed(const void* from, std::size_t size);
 
 // Makes a call that says -1 and errno when it fails, again after a signal.
 template <class F>

@@ -1,6 +1,7 @@
 // Who the file is, what it lies on, and what this process is.
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -81,6 +82,12 @@ Result<format::Identity> identity(const File& f) {
   return id;
 }
 
+namespace {
+std::atomic<bool> tmpfs_is_a_disk{false};
+}
+
+void trust_tmpfs(bool on) noexcept { tmpfs_is_a_disk.store(on); }
+
 Result<FileSystem> file_system(const File& f) {
   struct statfs s;
   if (attempt(Call::identity, [&] { return ::fstatfs(f.fd(), &s); }) != 0) return io("fstatfs");
@@ -122,7 +129,8 @@ FileSystem file_system_of(std::uint32_t magic) {
       {0x7366746e, "ntfs"},
   };
   for (const Known& k : kKnown) {
-    if (k.magic == magic) return {k.name, k.supported, k.volatile_, k.locks_by_descriptor};
+    const bool is_volatile = k.volatile_ && !(k.magic == TMPFS_MAGIC && tmpfs_is_a_disk.load());
+    if (k.magic == magic) return {k.name, k.supported, is_volatile, k.locks_by_descriptor};
   }
   char hex[16];
   std::snprintf(hex, sizeof hex, "0x%x", magic);
@@ -177,6 +185,16 @@ std::uint64_t clock_ns(clockid_t clock) noexcept {
 std::uint64_t now_ns() noexcept { return clock_ns(CLOCK_REALTIME); }
 std::uint64_t coarse_now_ns() noexcept { return clock_ns(CLOCK_REALTIME_COARSE); }
 std::uint64_t steady_ns() noexcept { return clock_ns(CLOCK_MONOTONIC); }
+SignalsBlocked::SignalsBlocked() noexcept {
+  sigset_t all;
+  ::sigfillset(&all);
+  static_assert(sizeof(sigset_t) <= sizeof before_);
+  ::pthread_sigmask(SIG_SETMASK, &all, reinterpret_cast<sigset_t*>(&before_));
+}
+SignalsBlocked::~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, reinterpret_cast<sigset_t*>(&before_), nullptr); }
+
+void name_thread(const char* name) noexcept { ::prctl(PR_SET_NAME, name); }
+
 std::uint32_t pid() noexcept { return static_cast<std::uint32_t>(::getpid()); }
 std::uint32_t tid() noexcept { return static_cast<std::uint32_t>(::syscall(SYS_gettid)); }
 

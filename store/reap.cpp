@@ -7,6 +7,7 @@
 #include "store/seat.h"
 #include "store/stamp.h"
 #include "store/step.h"
+#include "store/sync.h"
 
 namespace durra::detail {
 namespace {
@@ -45,6 +46,11 @@ bool reap_seat(Handle& h, std::uint32_t n) noexcept {
   const std::uint64_t word = shared::seat_load(seat.state);  // step 1: still not FREE?
   if (format::seat_state(word) == format::SeatState::free) return false;
   step("reap.1");
+  if (shared::note_load(seat.sync) != 0) {  // step 3: it may have been told of a failure, and nobody else will be
+    doubt_cache(h);
+    step("reap.3");
+    shared::note_store(seat.sync, 0);
+  }
   reap_regions(h, n);
   for (auto& cell : seat.pins) shared::pin_clear(cell);  // step 6
   step("reap.6");
@@ -55,18 +61,22 @@ bool reap_seat(Handle& h, std::uint32_t n) noexcept {
 
 }  // namespace
 
-void settle_region(Handle& h, std::uint64_t r) noexcept {
-  format::Descriptor& d = h.space.descriptor(r);
+void fill_newest(Handle& h, std::uint64_t r, std::uint64_t from, std::uint64_t to) noexcept {
   const std::uint64_t base = h.space.region_offset(r);
-  const std::uint64_t tail = shared::tail_load(d.tail);
-  std::uint64_t at = shared::tail_load(d.settled);
-  while (at < tail) {
+  std::uint64_t at = from;
+  while (at < to) {
     RecordRef record;
     if (h.space.locate(base + at, record) != nullptr) break;  // damage: verify will say where
     const Lookup head = find(h, {record.tag(), record.key()});
     if (head.found == Found::record && head.record.at == record.at) fill(h, record);
     at += record.size();
   }
+}
+
+void settle_region(Handle& h, std::uint64_t r) noexcept {
+  format::Descriptor& d = h.space.descriptor(r);
+  const std::uint64_t tail = shared::tail_load(d.tail);
+  fill_newest(h, r, shared::tail_load(d.settled), tail);
   shared::tail_store(d.settled, tail);
 }
 

@@ -10,7 +10,10 @@ std::uint32_t reap_dead(Handle&) noexcept;
 // The same, at most ten times a second per handle: for callers on a path that is taken often.
 void reap_sometimes(Handle&) noexcept;
 
-// Fills every record of the region in [settled, tail) that is the newest of its key; then settled = tail.
+// Fills every record of the region in [from, to) that is the newest of its key.
+void fill_newest(Handle&, std::uint64_t region, std::uint64_t from, std::uint64_t to) noexcept;
+
+// The same for [settled, tail); then settled = tail.
 void settle_region(Handle&, std::uint64_t region) noexcept;
 
 }  // namespace durra::detail

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstring>
 #include <tuple>
-#include <unordered_set>
 #include <vector>
 
 #include "format/decide.h"
@@ -14,6 +13,7 @@
 #include "store/seat.h"
 #include "store/stamp.h"
 #include "store/step.h"
+#include "store/sync.h"
 
 namespace durra::detail {
 namespace {
@@ -30,15 +30,16 @@ struct Judgement {
   std::uint64_t generation;     // of the life that ends, if it is freed
   format::RegionHeader header;  // if it is kept
   std::uint64_t end;
+  std::uint64_t synced;  // as it was, as far as all of it could be read
 };
 
 // What the first pass learns; it changes nothing, so an open that fails leaves the file as it was.
 struct Survey {
   std::vector<Judgement> judgements;
-  std::unordered_set<std::uint64_t> unreadable;  // records below an end whose bodies are not what was put
-  std::uint64_t regions = 0;                     // that the file has room for, at least in part
-  std::uint64_t generation = 0;                  // the greatest seen
-  std::uint64_t time = 0;                        // the greatest t of a stamp
+  std::vector<std::uint64_t> broken;  // records that say they are versions, and of which a part is not on the disk
+  std::uint64_t regions = 0;          // that the file has room for, at least in part
+  std::uint64_t generation = 0;       // the greatest seen
+  std::uint64_t time = 0;             // the greatest t of a stamp
 };
 
 // A private copy: nobody else writes, but tools may read.
@@ -72,18 +73,16 @@ std::uint64_t backed(const Space& space, std::uint64_t r, std::uint64_t wanted) 
   return low;
 }
 
-// Void, or a version for certain.  What lies below a synced mark is one or the other: no stamp is on its way there.
-bool is_settled(const RecordRef& r) noexcept {
-  const bool is_void =
-      shared::stamp_load(r.header->stamp) == 0 && (shared::check_load(r.header->word) & format::kStamped) == 0;
-  return is_void || stamp_if_certain(r) != 0;
+// Below a synced mark every record is void for ever or a version, whole: no stamp is on its way there.
+bool is_broken(const RecordRef& r, bool intact) noexcept {
+  return !is_void(r) && !(intact && stamp_if_certain(r) != 0);
 }
 
 // How far the records of a life reach: to the last that is intact, over such whose header still says where the next
 // begins.  The first that is not intact decides whether something synced was lost.
 struct Reach {
   std::uint64_t end = format::kRegionData;
-  std::uint64_t first_bad;
+  std::uint64_t first_bad;  // inside the region, as is `end`
 };
 Reach parse(const Space& space, std::uint64_t r, std::uint64_t generation, std::uint64_t size, Survey& survey) {
   auto walk = walk_of(space, r, generation, backed(space, r, size));
@@ -91,15 +90,15 @@ Reach parse(const Space& space, std::uint64_t r, std::uint64_t generation, std::
   Reach reach;
   std::optional<std::uint64_t> first_bad;
   while (walk.next()) {
-    if (!walk.intact()) {
-      if (!first_bad) first_bad = walk.record().at - space.region_offset(r);
-      survey.unreadable.insert(walk.record().at);
-      continue;
-    }
-    reach.end = walk.end();
+    const bool intact = walk.intact();
     const RecordRef record = ref_of(space, walk.record(), seed);
+    if (is_broken(record, intact)) {
+      if (!first_bad) first_bad = record.at - space.region_offset(r);
+      survey.broken.push_back(record.at);
+    }
+    if (!intact) continue;
+    reach.end = walk.end();
     survey.time = std::max(survey.time, format::stamp_time(stamp_if_certain(record)));
-    if (!first_bad && !is_settled(record)) first_bad = record.at - space.region_offset(r);
   }
   reach.first_bad = first_bad.value_or(walk.end());
   return reach;
@@ -123,13 +122,14 @@ void free_region(Handle& h, std::uint64_t r, std::uint64_t generation) noexcept 
 }
 
 // Sealed, never continued: what lies behind a torn tail may be stamped (F17b).
-void keep_region(Handle& h, std::uint64_t r, const format::RegionHeader& header, std::uint64_t end) noexcept {
+void keep_region(Handle& h, std::uint64_t r, const format::RegionHeader& header, std::uint64_t end,
+                 std::uint64_t synced) noexcept {
   format::Descriptor& d = h.space.descriptor(r);
   const std::uint64_t g = header.generation;
   shared::tail_store(d.tail, end);
   shared::tail_store(d.settled, end);
   shared::hint_store(d.run, format::tagged(g, header.run));
-  shared::hint_store(d.synced, format::tagged(g, 0));
+  shared::hint_store(d.synced, format::tagged(g, synced / 8));
   shared::dead_mark_store(d.may_hold_dead, g);
   set_state(h, r, {RegionState::sealed, static_cast<RegionType>(header.type), header.run > 1, 0, g});
 }
@@ -152,7 +152,7 @@ Result<Judgement> judge(Handle& h, std::uint64_t r, Survey& survey) {
   const std::uint64_t generation = std::max(evidence.crc_ok ? word.generation : 0, valid ? header.generation : 0);
   survey.generation = std::max(survey.generation, generation);
   if (action == Action::damage) return damage_at(h, r, 0);
-  const Judgement over{r, 1, false, generation, {}, 0};
+  const Judgement over{r, 1, false, generation, {}, 0, 0};
   if (action == Action::free || action == Action::block) return over;
 
   const Reach reach = parse(space, r, header.generation, header.run * space.region_size(), survey);
@@ -160,12 +160,20 @@ Result<Judgement> judge(Handle& h, std::uint64_t r, Survey& survey) {
   if (action == Action::parse_strict && reach.first_bad < synced) return damage_at(h, r, reach.first_bad);
   // A run without its record covers nothing; a region that its owner did not live to write to is as good as free.
   if (reach.end == format::kRegionData && (header.run > 1 || untouched(space, r))) return over;
-  return Judgement{r, header.run, true, header.generation, header, reach.end};
+  const std::uint64_t kept = header.generation == word.generation ? std::min(synced, reach.first_bad) : 0;
+  return Judgement{r, header.run, true, header.generation, header, reach.end, kept};
+}
+
+// What a power cut broke is void from now on, and says so: else the next rebuild would meet it below a mark, as damage.
+void make_void(Handle& h, std::uint64_t at) noexcept {
+  auto* const header = reinterpret_cast<format::RecordHeader*>(h.space.base() + at);
+  shared::draft_store(header->stamp, 0);
+  shared::draft_store(header->word, 0);
 }
 
 void carry_out(Handle& h, const Judgement& j, Survey& survey) noexcept {
   if (!j.keep) return free_region(h, j.region, j.generation);
-  keep_region(h, j.region, j.header, j.end);
+  keep_region(h, j.region, j.header, j.end, j.synced);
   for (std::uint64_t i = 1; i < j.covers; ++i) {
     const std::uint64_t word = shared::state_load(h.space.descriptor(j.region + i).state);
     const std::uint64_t g = format::intact(word) ? format::generation_of(word) : j.generation;
@@ -185,6 +193,7 @@ Result<Survey> judge_all(Handle& h) {
     survey.judgements.push_back(*judged);
     r += judged->covers;
   }
+  for (const std::uint64_t at : survey.broken) make_void(h, at);
   for (const Judgement& j : survey.judgements) {
     carry_out(h, j, survey);
     step("rebuild.1");  // † next opener starts over
@@ -230,6 +239,8 @@ Result<void> set_words(Handle& h, const Survey& survey, bool in_order) noexcept 
   shared::guarded_store(control.epoch, next.epoch);
   shared::guarded_store(control.region_hint, survey.regions);
   shared::guarded_store(control.gen_floor, next.gen_floor);
+  shared::guarded_store(control.sync_request, 0);  // nobody holds a ticket, and a power cut may have torn the two apart
+  shared::guarded_store(control.sync_done, 0);
   return {};
 }
 
@@ -293,7 +304,7 @@ Result<void> each_version(Handle& h, const Survey& survey, Each each) {
       const RecordRef record = ref_of(h.space, walk.record(), seed);
       const bool version = record.shape.kind == format::RecordKind::put || record.tombstone();
       const std::uint64_t stamp = version ? stamp_if_certain(record) : 0;
-      if (stamp == 0 || survey.unreadable.contains(record.at)) continue;
+      if (stamp == 0) continue;
       if (auto done = each(record, stamp); !done) return done;
     }
   }
@@ -353,9 +364,10 @@ Result<void> rebuild(Handle& h, bool in_order) {
   if (!indexed) return indexed;
   step("rebuild.3");  // † next opener starts over
   shared::hint_add(h.space.control().rebuilds, 1);
-  // A panic without a power cut must not lose what was only in the drive (F17d).
+  // A panic without a power cut must not lose what was only in the drive (F17d).  A page cache in doubt answers for
+  // nothing: the next sync writes it anew.
   if (auto done = os::sync(h.file); !done) return done;
-  mark_synced(h);
+  if (!sync_lost(h) && !cache_in_doubt(h)) mark_synced(h);
   return {};
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "store/reap.h"
 #include "store/step.h"
@@ -13,6 +14,10 @@ namespace {
 using format::RegionState;
 using format::RegionType;
 using format::RegionWord;
+
+// Bytes written at a time: a huge page, which one entry of the TLB maps; or so little that the flush of one record,
+// which writes all of its piece, writes little.
+constexpr std::uint64_t kCoarse = 2ull << 20, kFine = 4096;
 
 constexpr std::uint64_t kReserved = 2;  // regions that ordinary claims leave free (F26)
 
@@ -54,16 +59,18 @@ std::optional<RegionWord> try_claim(Handle& h, LocalSeat& seat, std::uint64_t r,
 }
 
 // Step 3 for `k` regions from r: written zeros, then present and writable pages.
-Result<void> fill_space(Handle& h, std::uint64_t r, std::uint64_t k) {
+// What `piece` is: the unit in which the page cache keeps these bytes, and writes them back.
+Result<void> fill_space(Handle& h, std::uint64_t r, std::uint64_t k, std::uint64_t piece = kCoarse) {
   if (auto no = h.lost_files()) return *no;
   const std::uint64_t size = k * h.space.region_size();
-  if (auto done = os::write_zeros(h.file, h.space.region_offset(r), size); !done) return done;
+  if (auto done = os::write_zeros(h.file, h.space.region_offset(r), size, piece); !done) return done;
   step("claim.3");  // † reaper → FREE
   return os::populate(h.map.base() + h.space.region_offset(r), size);
 }
 
 // Steps 4 and 5: everything that a walker needs, then OPEN.
-void open_region(Handle& h, std::uint64_t r, const RegionWord& claimed, std::uint64_t k, std::uint32_t owner) noexcept {
+void open_region(Handle& h, std::uint64_t r, const RegionWord& claimed, std::uint64_t k, std::uint32_t owner,
+                 bool fine = false) noexcept {
   format::Descriptor& d = h.space.descriptor(r);
   const auto header =
       format::make_region_header(h.space.seed(), r, claimed.generation, claimed.type, k, os::coarse_now_ns());
@@ -72,6 +79,7 @@ void open_region(Handle& h, std::uint64_t r, const RegionWord& claimed, std::uin
   shared::tail_store(d.settled, format::kRegionData);
   shared::hint_store(d.synced, format::tagged(claimed.generation, 0));
   shared::hint_store(d.stamp_max, 0);
+  shared::hint_store(d.piece, format::tagged(claimed.generation, fine ? kFine : 0));
   shared::hint_store(d.dead, format::tagged(claimed.generation, 0));
   shared::dead_mark_store(d.may_hold_dead, format::nothing_dead(claimed.generation));
   step("claim.4");  // † reaper → FREE
@@ -111,11 +119,12 @@ Result<std::uint64_t> claim_fresh(Handle& h, LocalSeat& seat, RegionType type, R
   const auto claimed = claim_one(h, seat, type);
   if (!claimed) return claimed.error();
   const auto& [r, word] = *claimed;
-  if (auto filled = fill_space(h, r, 1); !filled) {
+  const bool fine = seat.fine && type == RegionType::data;
+  if (auto filled = fill_space(h, r, 1, fine ? kFine : kCoarse); !filled) {
     release_claimed(h, r, word);
     return filled.error();
   }
-  open_region(h, r, word, 1, type == RegionType::index ? 0 : seat.number);
+  open_region(h, r, word, 1, type == RegionType::index ? 0 : seat.number, fine);
   shared::figure_add(seat.shared->claims, 1);
   return r;
 }
@@ -182,10 +191,18 @@ Result<std::uint64_t> claim_run(Handle& h, LocalSeat& seat, std::uint64_t k, Res
   return no_region(h, k * h.space.region_size());
 }
 
+bool is_fine(Handle& h, std::uint64_t r, std::uint64_t generation) noexcept {
+  return format::untag(shared::hint_load(h.space.descriptor(r).piece), generation) == kFine;
+}
+
 OpenRegion opened(Handle& h, std::uint64_t r, std::uint64_t capacity) noexcept {
   const RegionWord w = load(h, r);
-  return {r, w.generation, format::region_seed(h.space.seed(), r, w.generation),
-          shared::tail_load(h.space.descriptor(r).tail), capacity};
+  return {r,
+          w.generation,
+          format::region_seed(h.space.seed(), r, w.generation),
+          shared::tail_load(h.space.descriptor(r).tail),
+          capacity,
+          is_fine(h, r, w.generation)};
 }
 
 // Step 1: a PARTIAL region with enough room goes on under its new owner, at the tail that was published (F24).
@@ -196,6 +213,7 @@ bool adopt_partial(Handle& h, LocalSeat& seat, std::uint64_t room) noexcept {
   for (std::uint64_t r = 0; r < hint; ++r) {
     const RegionWord w = load(h, r);
     if (w.state != RegionState::partial || w.type != RegionType::data || w.run) continue;
+    if (seat.fine && !is_fine(h, r, w.generation)) continue;
     const std::uint64_t tail = shared::tail_load(h.space.descriptor(r).tail);
     if (tail < format::kRegionData || tail % 8 != 0 || tail > h.space.region_size())
       continue;  // damaged: verify says so
@@ -210,7 +228,7 @@ bool adopt_partial(Handle& h, LocalSeat& seat, std::uint64_t room) noexcept {
     seat.region = opened(h, r, h.space.region_size());
     return true;
   }
-  shared::hint_store(control.partial_hint, 0);  // none that anyone could use
+  if (!seat.fine) shared::hint_store(control.partial_hint, 0);  // none that anyone could use
   return false;
 }
 
@@ -275,7 +293,8 @@ void leave_region(Handle& h, LocalSeat& seat) noexcept {
 }
 
 Result<void> make_room(Handle& h, LocalSeat& seat, std::uint64_t room, Reserve reserve) {
-  if (seat.region && seat.region->capacity - seat.region->tail >= room) return {};
+  const bool fits = seat.region && (seat.region->fine || !seat.fine || seat.region->capacity > h.space.region_size());
+  if (fits && seat.region->capacity - seat.region->tail >= room) return {};
   reap_sometimes(h);
   const std::uint64_t size = h.space.region_size();
   if (room > region_room(h)) {  // a run of its own; the region in use stays in use by others
@@ -297,7 +316,13 @@ Result<void> make_room(Handle& h, LocalSeat& seat, std::uint64_t room, Reserve r
     if (reap_dead(h) != 0) shared::hint_add(h.space.control().partial_hint, 1);
     if (fresh.error().code == Code::full) {
       shared::hint_add(h.space.control().partial_hint, 1);
-      if (adopt_partial(h, seat, room)) return {};
+      const bool fine = std::exchange(seat.fine, false);  // any will do now
+      const bool adopted = adopt_partial(h, seat, room);
+      seat.fine = fine;
+      if (adopted) {
+        seat.region->fine = true;  // there is no other
+        return {};
+      }
     }
     return fresh.error();
   }

@@ -103,7 +103,7 @@ Result<LocalSeat*> try_take(Handle& h, std::uint32_t n) {
   local->shared = &seat;
   for (auto& cell : seat.pins) shared::pin_clear(cell);
   shared::hint_store(seat.batch, 0);
-  shared::hint_store(seat.sync, 0);
+  shared::note_store(seat.sync, 0);
   introduce(seat);
   step("open.6");  // † seat is FREE
   shared::seat_store(seat.state, format::seat_word(local->generation, format::SeatState::live));

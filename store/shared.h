@@ -158,10 +158,48 @@ inline void identity_store(format::Control& c, const format::Identity& v) noexce
   for (std::size_t i = 0; i < words.size(); ++i) guarded_store(to[i], words[i]);
 }
 
+// ---- S19 sync -------------------------------------------------------------------------------------------------------
+// Tickets.  Partner: each other.  A ticket is taken after what it is to cover was stored, and a flusher loads the last
+// ticket before it looks at any region: acq_rel on the count, so that it sees all that its tickets cover.  Weaker, and
+// a sync could answer for a record that its flush did not see.
+inline Word ticket_take(format::Control& c) noexcept {
+  return Ref(c.sync_request).fetch_add(1, std::memory_order_acq_rel) + 1;
+}
+inline Word ticket_last(format::Control& c) noexcept { return Ref(c.sync_request).load(std::memory_order_acquire); }
+// sync_done, synced and doubts that ended are raised (S12) after the system call that makes them true.  `synced` only
+// within the life it belongs to: whoever was slow must not mark the next one (H2b).
+inline void synced_raise(Word& w, Word generation, Word value) noexcept {
+  Word now = Ref(w).load(std::memory_order_acquire);
+  while (now >> 48 == (generation & 0xffff) && format::untag(now, generation) < value &&
+         !Ref(w).compare_exchange_weak(now, format::tagged(generation, value), std::memory_order_acq_rel)) {
+  }
+}
+// The first failure stays.  Partner: error_load, before and after every flush and durable put.
+inline void error_stick(Word& w, Word v) noexcept {
+  Word none = 0;
+  Ref(w).compare_exchange_strong(none, v, std::memory_order_acq_rel);
+}
+inline Word error_load(Word& w) noexcept { return Ref(w).load(std::memory_order_acquire); }
+// seat.sync around a flush, and the doubts of whoever finds it set.  seq_cst: an opener that came after a failure was
+// reported to somebody else sees that one's note, or the sticky error (H8).
+inline void note_store(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_order_seq_cst); }
+inline Word note_load(Word& w) noexcept { return Ref(w).load(std::memory_order_seq_cst); }
+inline void doubt(Word& w) noexcept { Ref(w).fetch_add(1, std::memory_order_acq_rel); }
+// Makes the page of this word dirty and changes nothing, whoever stores to it at the same time.
+inline void touch(Word& w) noexcept { Ref(w).fetch_or(0, std::memory_order_relaxed); }
+// Who flushes: a hint.  Whoever loses, or finds it stale, only flushes a second time.
+inline bool hint_change(Word& w, Word from, Word to) noexcept {
+  return Ref(w).compare_exchange_strong(from, to, std::memory_order_relaxed);
+}
+// Of one process: a seat's puts that its handle's thread has not yet synced.  Exchanges on both sides: a put that finds
+// the mark set is in the store order before the thread that takes the mark away.
+inline void unsynced_mark(std::atomic<bool>& m) noexcept { m.exchange(true, std::memory_order_seq_cst); }
+inline bool unsynced_take(std::atomic<bool>& m) noexcept { return m.exchange(false, std::memory_order_seq_cst); }
+
 // ---- S20 futex words: odd = somebody may sleep on it ----------------------------------------------------------------
-// Partner: S1 (for tails: S3), and each other.  A waiter makes the word odd, then looks at the index; a waker changes
-// the index, then looks at the word.  seq_cst on both sides: weaker, and each may miss the other, and the waiter sleeps
-// to the end of its slice though its version is there (F34).
+// Partner: S1 (for tails: S3; of the sync bell: S19), and each other.  A waiter makes the word odd, then looks at the
+// index; a waker changes the index, then looks at the word.  seq_cst on both sides: weaker, and each may miss the
+// other, and the waiter sleeps to the end of its slice though its version is there (F34).
 inline std::uint32_t futex_load(std::uint32_t& w) noexcept {
   return std::atomic_ref(w).load(std::memory_order_seq_cst);
 }

@@ -15,6 +15,10 @@ std::uint64_t stamp_if_certain(const RecordRef& r) noexcept {
   return format::stamp_valid(stamp, word, r.region_seed, r.at) ? stamp : 0;
 }
 
+bool is_void(const RecordRef& r) noexcept {
+  return shared::stamp_load(r.header->stamp) == 0 && (shared::check_load(r.header->word) & format::kStamped) == 0;
+}
+
 std::uint64_t fill(const Handle& h, const RecordRef& r) noexcept {
   auto& control = h.space.control();
   for (int again = 0;; ++again) {

@@ -12,6 +12,9 @@ std::uint64_t fill(const Handle&, const RecordRef&) noexcept;
 // The stamp if the record is certain to be a version, else 0.  Changes nothing.
 std::uint64_t stamp_if_certain(const RecordRef&) noexcept;
 
+// No version, and with no stamp on its way unless it is about to be published.
+bool is_void(const RecordRef&) noexcept;
+
 // What put_if compares with: 0 for a tombstone.
 std::uint64_t version(const Handle&, const RecordRef&) noexcept;
 

@@ -10,9 +10,12 @@ namespace {
 
 std::uint8_t log2_of(std::uint32_t power) noexcept { return static_cast<std::uint8_t>(std::countr_zero(power)); }
 
-std::optional<Error> refuse_how(const Put& how) noexcept {
-  if (how.durability.value_or(Durability::process) != Durability::process)
-    return Error{Code::unsupported, 0, 0, "durability interval and power are not offered yet"};
+std::optional<Error> refuse_how(const Handle& h, const Put& how) noexcept {
+  const Durability d = how.durability.value_or(h.durability);
+  if (d == Durability::power && h.is_volatile)
+    return Error{Code::unsupported, 0, 0, "this file system's files do not survive a power cut"};
+  if (d == Durability::interval && h.durability != d)
+    return Error{Code::unsupported, 0, 0, "only a handle opened with Durability::interval has the thread that syncs"};
   return {};
 }
 
@@ -26,6 +29,7 @@ std::vector<std::byte> packed(std::span<const std::byte> raw) {
 Change change(Handle& h, const Key& key, format::RecordKind kind, std::uint64_t payload_size, std::uint32_t align) {
   Change c;
   c.key = view(h, key);
+  c.durability = h.durability;
   c.shape = {payload_size, static_cast<std::uint32_t>(c.key.text.size()), kind, log2_of(align), false, false};
   return c;
 }
@@ -33,11 +37,12 @@ Change change(Handle& h, const Key& key, format::RecordKind kind, std::uint64_t 
 Result<Stamp> put(Handle& h, const Key& key, std::span<const std::byte> bytes, const Put& how,
                   std::optional<Stamp> seen) {
   if (auto no = refuse(h, key, bytes.size(), how.align)) return *no;
-  if (auto no = refuse_how(how)) return *no;
+  if (auto no = refuse_how(h, how)) return *no;
   const auto small = how.compress ? packed(bytes) : std::vector<std::byte>{};
   const auto stored = small.empty() ? bytes : std::span<const std::byte>(small);
   Change c = change(h, key, format::RecordKind::put, stored.size(), how.align);
   c.shape.compressed = !small.empty();
+  c.durability = how.durability.value_or(h.durability);
   c.payload = stored;
   if (seen) c.expected = static_cast<std::uint64_t>(*seen);
   return append(h, c);
@@ -77,12 +82,14 @@ namespace {
 Result<Draft> draft(Handle& h, const Key& key, std::size_t size, const Put& how) {
   if (auto no = h.refuse_write()) return *no;
   if (auto no = refuse(h, key, size, how.align)) return *no;
-  if (auto no = refuse_how(how)) return *no;
+  if (auto no = refuse_how(h, how)) return *no;
   if (how.compress) return Error{Code::invalid, 0, 0, "a draft is written in place and cannot be compressed"};
   auto seat = ExclusiveSeat::take(h);
   if (!seat) return seat.error();
   auto d = std::make_unique<DraftState>(h, *std::move(seat));
   d->change = change(h, key, format::RecordKind::put, size, how.align);
+  d->change.durability = how.durability.value_or(h.durability);
+  if (d->change.durability != Durability::process) (**d->seat).fine = true;
   d->key = d->change.key.text;  // the caller's string need not outlive this call
   d->change.key.text = d->key;
   if (auto room = make_room(h, **d->seat, size_bound(d->change.shape)); !room) return room.error();

@@ -92,8 +92,8 @@ TEST_P(StoppedAtEachStep, nobody_waits_for_it) {
 
 INSTANTIATE_TEST_SUITE_P(Operations, StoppedAtEachStep,
                          testing::Values("put_new", "put_over", "put_over_erased", "put_if", "put_if_absent", "erase",
-                                         "erase_if", "draft", "claim", "large_put", "adopt", "leaf_growth",
-                                         "leaf_split"),
+                                         "erase_if", "draft", "sync", "put_power", "claim", "large_put", "adopt",
+                                         "leaf_growth", "leaf_split"),
                          [](const auto& op) { return std::string(op.param); });
 
 }  // namespace

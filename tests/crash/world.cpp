@@ -154,6 +154,26 @@ std::vector<Operation> claims() {
   return {claim, run, no_space, adopt, first};
 }
 
+// What waits for a disk, in a child for which the memory that all this lies in is one.
+std::vector<Operation> syncs() {
+  const auto on_a_disk = [](const char* name, std::function<void(Store&)> act) {
+    Operation op = simple(name, kOld, new_value(), {});
+    op.run = [run = after_warming_up(std::move(act))](const World& w) {
+      os::trust_tmpfs(true);
+      run(w);
+    };
+    return op;
+  };
+  return {
+      on_a_disk("sync",
+                [](Store& s) {
+                  s.put(kOld, new_value()).value();
+                  s.sync().value();
+                }),
+      on_a_disk("put_power", [](Store& s) { s.put(kOld, new_value(), {.durability = Durability::power}).value(); }),
+  };
+}
+
 std::vector<Operation> growths() {
   Operation grow = simple("leaf_growth", "", "crowd", {});
   grow.crowded = 14;
@@ -254,6 +274,7 @@ std::vector<Operation> reaps() {
   add("large_put", {"run.2", 1});
   add("large_put", {"claim.5"});
   add("leaf_split", {"grow.1", 1});
+  add("sync", {"sync.2"});
   return all;
 }
 
@@ -275,13 +296,13 @@ Options small_store() {
 
 std::vector<Operation> operations() {
   std::vector<Operation> all;
-  for (const auto& some : {writes(), claims(), growths(), comings_and_goings(), reaps()})
+  for (const auto& some : {writes(), claims(), syncs(), growths(), comings_and_goings(), reaps()})
     all.insert(all.end(), some.begin(), some.end());
   return all;
 }
 
 Operation operation(const std::string& name) {
-  for (const auto& some : {writes(), claims(), growths(), comings_and_goings()})
+  for (const auto& some : {writes(), claims(), syncs(), growths(), comings_and_goings()})
     for (const Operation& o : some)
       if (o.name == name) return o;
   throw std::out_of_range(name);

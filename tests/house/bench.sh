@@ -14,6 +14,12 @@ for name in load put put_2 put_2_ratio get get_2 get_many scan put_p999_ns get_p
   grep -Eq "^bench: .* $name=[0-9.]*[1-9][0-9.]*( |$)" <<<"$last" || { echo "bench: no figure for $name" >&2; exit 1; }
 done
 
+if [[ "$said" != tmpfs* ]]; then  # puts that wait for a disk
+  for name in power raw power_8 raw_8 power_raw_ratio power_8_raw_ratio; do
+    grep -Eq "^bench: .* $name=[0-9.]*[1-9]" <<<"$last" || { echo "bench: no figure for $name" >&2; exit 1; }
+  done
+fi
+
 said=$("$DURRA_COMMAND" bench --records 1000 --runs 1 --peers none --processes 1,3 --json)
 /usr/bin/python3 -c '
 import json, sys

@@ -9,6 +9,7 @@
 namespace durra::bench {
 
 inline constexpr unsigned kPartsMax = 16;
+inline constexpr std::uint64_t kDurable = 1'000;  // puts of each process that wait for the disk
 
 enum class Engine : std::uint32_t { durra, lmdb };
 enum class Work : std::uint32_t {
@@ -19,6 +20,8 @@ enum class Work : std::uint32_t {
   scan,       // every payload byte, once
   time_put,   // as overwrite, each call timed
   time_get,   // as get, each call timed
+  power,      // put with Durability::power, kDurable times
+  raw,        // the bytes of such puts by pwrite and fdatasync, into a file beside the store
   hold,       // open, put one record, and wait to be killed
   open,       // open, nothing else
   rebuild,    // open with Options::rebuild

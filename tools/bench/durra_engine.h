@@ -16,6 +16,9 @@ class DurraEngine {
   DurraEngine(const std::string& path, const Task& task) : store_(opened(path, task)) {}
 
   void put(std::uint64_t key, std::span<const std::byte> value) { store_.put(key, value).value(); }
+  void put_power(std::uint64_t key, std::span<const std::byte> value) {
+    store_.put(key, value, {.durability = Durability::power}).value();
+  }
   bool get(std::uint64_t key) const {
     const auto r = store_.get(key);
     return r && is_value_of(key, r->bytes().data());

@@ -35,7 +35,7 @@ class Round {
   Round(const Round&) = delete;
   Round& operator=(const Round&) = delete;
 
-  static constexpr std::uint64_t kTasks = 8;
+  static constexpr std::uint64_t kTasks = 9;
 
   void run(const std::function<void()>& next) {
     {
@@ -64,10 +64,18 @@ class Round {
     next();
     note_latency("put", perform(path_, task(Work::time_put)).latency);
     next();
+    if (engine_ == Engine::durra && plan_.durable) note_durable();
+    next();
   }
 
  private:
   Task task(Work work, unsigned parts = 1) { return {engine_, work, plan_.records, plan_.size, ++number_, parts}; }
+  void note_durable() {
+    note("power", perform(path_, task(Work::power)).per_second());
+    note("raw", perform(path_, task(Work::raw)).per_second());
+    note("power_8", perform(path_, task(Work::power, 8)).per_second());
+    note("raw_8", perform(path_, task(Work::raw, 8)).per_second());
+  }
   static std::string with(const char* what, unsigned processes) {
     return processes == 1 ? what : what + ("_" + std::to_string(processes));
   }

@@ -15,6 +15,7 @@ struct Plan {
   std::uint64_t records = 1'000'000, size = 100, runs = 5;
   std::vector<unsigned> processes{1, 2};  // the first is what the others are compared with
   std::vector<Engine> engines{Engine::durra};
+  bool durable = true;  // measure puts that wait for the disk: not on a tmpfs
   std::uint64_t room() const noexcept { return (64u << 20) + records * (size + 80) * 6; }  // bytes of disk for a round
 };
 

@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "tools/bench/durra_engine.h"
+#include "tools/bench/raw_file.h"
 #ifdef DURRA_HAVE_LMDB
 #include "tools/bench/lmdb_engine.h"
 #endif
@@ -19,6 +20,8 @@ namespace durra::bench {
 namespace {
 
 using tools::now_ns;
+
+constexpr std::uint64_t kRecordOverhead = 48;  // of a record with an integer key, FORMAT.md
 
 void wait_for_start(Board& board) {
   ++board.ready;
@@ -93,6 +96,25 @@ void scan_with(E& engine, Board& board, Outcome& outcome) {
   std::ofstream("/dev/null") << sum;  // so that no byte is left unread
 }
 
+// New keys, beyond those that were loaded; the first put, which takes a region, is not measured.
+void power(Board& board, Outcome& outcome, unsigned part) {
+  const Task& task = board.task;
+  DurraEngine engine(board.path.data(), task);
+  Value value(task.size);
+  const std::uint64_t first = task.records + part * (kDurable + 1);
+  const auto put = [&](std::uint64_t i) {
+    engine.put_power(key_of(first + i), value.of(key_of(first + i), task.round));
+  };
+  put(kDurable);
+  measure(board, outcome, kDurable, put);
+}
+
+void raw(Board& board, Outcome& outcome, unsigned part) {
+  RawFile file(board.path.data() + (".raw" + std::to_string(part)));
+  Value value(board.task.size + kRecordOverhead);
+  measure(board, outcome, kDurable, [&](std::uint64_t i) { file.append(value.of(key_of(i), board.task.round)); });
+}
+
 std::uint64_t resident_bytes() {
   std::uint64_t pages = 0, resident = 0;
   std::ifstream("/proc/self/statm") >> pages >> resident;
@@ -121,6 +143,8 @@ void work_as(Board& board, unsigned part) {
     case Work::open:
     case Work::rebuild:
     case Work::resident: return open_with<E>(board, outcome);
+    case Work::power: return power(board, outcome, part);
+    case Work::raw: return raw(board, outcome, part);
     default: break;
   }
   E engine(board.path.data(), board.task);

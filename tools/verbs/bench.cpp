@@ -81,6 +81,12 @@ std::vector<Row> rows_of(const Plan& plan) {
   for (const char* what : {"put", "get"})
     for (const auto& [suffix, title] : {std::pair{"_p50_ns", "p50"}, {"_p99_ns", "p99"}, {"_p999_ns", "p99.9"}})
       rows.push_back({fmt::format("{}{}", what, suffix), fmt::format("{} {}", what, title), "ns", 1, true});
+  if (plan.durable) {
+    rows.push_back({"power", "put, power", "k/s", 1e-3});
+    rows.push_back({"raw", "the same, pwrite + fdatasync", "k/s", 1e-3});
+    rows.push_back({"power_8", "put, power, 8 processes", "k/s", 1e-3});
+    rows.push_back({"raw_8", "the same, pwrite + fdatasync", "k/s", 1e-3});
+  }
   rows.push_back({"open_ms", "open after kill -9", "ms", 1, true});
   rows.push_back({"rebuild", "forced rebuild", "M records/s", 1e-6});
   rows.push_back({"file_ratio", "file / payload", "x", 1, true});
@@ -138,6 +144,11 @@ Json figures_json(const Plan& plan, const std::map<Engine, Figures>& figures, co
           add(fmt::format("{}{}_{}_ratio", prefix, what, p),
               each.at(fmt::format("{}_{}", what, p)).median() / each.at(what).median());
   }
+  if (const auto& durra = figures.at(Engine::durra); plan.durable) {
+    const double raw = durra.at("raw").median();
+    add("power_raw_ratio", durra.at("power").median() / raw);
+    add("power_8_raw_ratio", durra.at("power_8").median() / raw);
+  }
   add("resident_mib", static_cast<double>(resident) / (1u << 20));
   add("wakeup_ns", wakeup.wait_ns);
   add("wakeup_ratio", wakeup.wait_ns / wakeup.futex_ns);
@@ -185,6 +196,7 @@ int verb_bench(Call& call) {
 
   const InterruptGuard guard;  // before the scratch directory, which is removed first
   const Scratch scratch(std::max(plan.room(), filled ? resident_size + (resident_size >> 3) : 0), directory);
+  plan.durable = !place_text(scratch.path()).starts_with("tmpfs");
   const Machine machine = bench::measure_machine(plan.records, plan.size);
   if (!call.json) {
     fmt::print("{}, {}\n{} of {} bytes, median of {} (least..greatest)\n", place_text(scratch.path()),

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <array>
+#include <cstring>
 
 #include "tools/exit.h"
 #include "tools/failure.h"
@@ -32,6 +33,16 @@ const char* opened_text(Opened opened) {
   return "";
 }
 
+std::string durability_text(const Stats& s) {
+  if (s.sync_errno != 0)
+    return fmt::format("sync_lost: a flush failed ({}); no sync is believed until the store is copied: durra backup",
+                       std::strerror(s.sync_errno));
+  const std::string last = s.syncs == 0 ? "no sync yet"
+                                        : fmt::format("{}, the last {}; none has failed", count_text(s.syncs, "sync"),
+                                                      utc_text(s.synced_ns));
+  return "every put survives the death of any process; " + last;
+}
+
 Json json_of(const Stats& s, const std::string& place) {
   return {{"format", s.format},
           {"uuid", uuid_text(s.uuid)},
@@ -58,6 +69,9 @@ Json json_of(const Stats& s, const std::string& place) {
           {"processes", s.processes},
           {"oldest_pin_age_ns", s.oldest_pin_ns},
           {"durability", "process"},
+          {"syncs", s.syncs},
+          {"synced_ns", s.synced_ns},
+          {"sync_errno", s.sync_errno},
           {"rebuilds", s.rebuilds},
           {"opened", name(s.opened)},
           {"open_duration_ns", s.open_ns}};
@@ -76,8 +90,7 @@ void print(const Stats& s, const std::string& path, const std::string& place) {
              count_text(s.seat_count), s.seats_dead == 0 ? "" : fmt::format(" ({} by the dead)", s.seats_dead),
              s.oldest_pin_ns == 0 ? "nothing pinned" : "oldest pin " + duration_text(s.oldest_pin_ns),
              s.processes == 0 ? "" : "          more: durra who " + escape(path));
-  fmt::print("{:<12} process: every put survives the death of any process; a power cut may lose what no sync covered\n",
-             "durability");
+  fmt::print("{:<12} {}\n", "durability", durability_text(s));
   fmt::print("{:<12} in {} ({})\n", "opened", duration_text(s.open_ns), opened_text(s.opened));
   if (place.starts_with("tmpfs")) fmt::print("{:<12} {}: gone with the machine\n", "lies on", place);
   if (place.starts_with("overlay"))

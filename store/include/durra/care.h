@@ -27,6 +27,8 @@ struct Stats {
   std::uint64_t seats_taken, seats_dead, seat_count, processes;
   std::uint64_t oldest_pin_ns;  // age; 0 = nobody holds anything
   std::uint64_t rebuilds;
+  std::uint64_t syncs, synced_ns;  // flushes of everything that succeeded, and when the last did (UTC; 0: none)
+  std::uint16_t sync_errno;        // of the flush that failed: every sync answers sync_lost; 0: none has
   Opened opened;
   std::uint64_t open_ns;  // how long this handle's open took
 };

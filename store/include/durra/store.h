@@ -38,9 +38,10 @@ using Duration = std::chrono::nanoseconds;
 
 // What a put is worth when it returns.
 enum class Durability : std::uint8_t {
-  process,   // it survives the death of every process; a power cut may lose what no sync covered
-  interval,  // the same, and one thread of this handle syncs every sync_interval; not offered yet: `unsupported`
-  power,     // it is on the disk; not offered yet: `unsupported`
+  process,  // it survives the death of every process; a power cut may lose what no sync covered
+  // The same, and a thread of this handle syncs: a power cut loses nothing older than sync_interval and one flush.
+  interval,
+  power,  // it is on the disk
 };
 
 enum class Mode : std::uint8_t {
@@ -53,7 +54,7 @@ enum class Mode : std::uint8_t {
 struct Options {
   Mode mode = Mode::create;
   Durability durability = Durability::process;
-  std::chrono::milliseconds sync_interval{100};
+  std::chrono::milliseconds sync_interval{100};  // at least 1 ms
   // Fixed when the file is created, ignored afterwards.
   std::uint64_t max_size = 64_GiB;  // bytes: address space, not disk; at most 64 TiB
   // Bytes: one writer's slice; a power of two, 64 KiB to 1 GiB.  2 MiB is a huge page: one entry of the TLB maps it.
@@ -66,7 +67,8 @@ struct Options {
   bool rebuild = false;
 };
 
-// Opens or creates a store.  Errors: not_found, busy, full, damaged, unsupported, read_only, invalid, io.
+// Opens or creates a store.  `interval` and `power` are `unsupported` on tmpfs, where nothing survives a power cut.
+// Errors: not_found, busy, full, damaged, unsupported, read_only, invalid, io.
 Result<Store> open(std::string_view path, const Options& options = {});
 
 // One version of one record, read in place and pinned: while a Record lives its bytes neither move nor change,
@@ -124,7 +126,7 @@ class Record {
 
 // Per call, when the store's defaults do not fit.
 struct Put {
-  std::optional<Durability> durability{};
+  std::optional<Durability> durability{};  // `interval` only where it is the handle's own
   bool compress = false;    // LZ4, as numcodecs writes it (up to 2 GiB); get() then returns an unpacked copy
   std::uint32_t align = 8;  // bytes, of the payload's first byte: a power of two, 8 to 4,096
 };
@@ -198,7 +200,7 @@ class Store {
   // The newest version.  Wait-free, no copy.  Errors: not_found, damaged, forked.
   Result<Record> get(Key) const;
   // The previous version, if any, is superseded.  Errors: full, too_large, invalid, read_only, forked, evicted,
-  // damaged.
+  // damaged.  `sync_lost`, only with a durability: the record is there for everybody, but may not survive a power cut.
   Result<Stamp> put(Key, Bytes, const Put& = {});
   Result<void> erase(Key);  // `not_found` if it was not there
   // An event: put under a fresh key "log/…" that nobody else ever writes.  The keys of one writer (a thread, mostly)
@@ -243,6 +245,10 @@ class Store {
   // at once if the key was there and is now erased; with `absent` it waits for the first put.  `timeout` when the
   // patience is over.  Nothing is pinned meanwhile.  A read-only handle cannot ask to be woken: it looks every 5 ms.
   Result<Record> wait(Key, Stamp seen, Duration patience) const;
+  // Everything that anyone put before this call survives a power cut when it returns.  Those who sync at the same time,
+  // in all processes, share a flush.  `sync_lost`: a flush has failed, here or elsewhere, and none is believed any more
+  // until the file was copied (durra backup) or the machine restarted.  Also: unsupported (tmpfs), read_only, forked.
+  Result<void> sync();
 
  private:
   friend struct detail::Handle;

@@ -154,6 +154,16 @@ TEST(Decide, a_torn_or_foreign_identity_is_not_trusted) {
   EXPECT_FALSE(same_file(Identity{}, Identity{}, 1));
 }
 
+TEST(Decide, what_a_failed_flush_left_ends_with_the_boot_or_the_inode) {  // F37
+  EXPECT_FALSE(other_cache(identity(), identity(), 1));
+  EXPECT_FALSE(other_cache(identity(), but([](Identity& i) { ++i.mount_id; }), 1));  // a bind mount shares its pages
+  EXPECT_TRUE(other_cache(identity(), but([](Identity& i) { i.boot_id[0] ^= 1; }), 1));
+  EXPECT_TRUE(other_cache(identity(), but([](Identity& i) { ++i.inode; }), 1));
+  const auto no_handle = but([](Identity& i) { i.handle_size = 0; });
+  EXPECT_FALSE(other_cache(no_handle, no_handle, 1));
+  EXPECT_FALSE(other_cache(Identity{}, identity(), 1));  // a rebuild that died: nobody can tell
+}
+
 TEST(Decide, clean_counts_in_this_file_only) {  // F10
   EXPECT_EQ(decide({.same_file = true, .clean = true}), Trust::clean);
   EXPECT_EQ(decide({.clean = true, .same_boot = true}), Trust::rebuild);

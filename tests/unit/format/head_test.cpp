@@ -162,6 +162,13 @@ TEST(Head, a_control_block_has_room_to_move_on) {
     late.*field = 1ull << 48;
     EXPECT_NE(check(late), nullptr);
   }
+  Control done = c;
+  done.sync_done = 1;  // of a request that nobody made: every ticket would be done at once
+  EXPECT_NE(check(done), nullptr);
+  done.sync_request = 1;
+  EXPECT_EQ(check(done), nullptr);
+  done.sync_request = 1ull << 48;
+  EXPECT_NE(check(done), nullptr);
 }
 
 TEST(Head, the_identity_check_covers_every_byte_before_it) {

@@ -67,18 +67,6 @@ TEST_F(Limits, alignment_is_a_power_of_two_from_8_to_4096) {
   EXPECT_EQ(shown(store.get("k")), "<not_found>");
 }
 
-TEST_F(Limits, what_is_not_offered_yet_says_so) {
-  for (const auto d : {Durability::interval, Durability::power}) {
-    EXPECT_EQ(outcome(store.put("k", "x", {.durability = d})), "unsupported");
-    EXPECT_EQ(outcome(store.draft("k", 1, {.durability = d})), "unsupported");
-    Options o = small();
-    o.durability = d;
-    EXPECT_EQ(outcome(open(scratch / "other", o)), "unsupported");
-  }
-  EXPECT_EQ(outcome(open(scratch / "other", small(Mode::open))), "not_found");
-  EXPECT_EQ(outcome(store.put("k", "x", {.durability = Durability::process})), "ok");
-}
-
 TEST_F(Limits, options_out_of_range_create_nothing) {
   const auto refused = [&](auto change) {
     Options o = small();

@@ -155,6 +155,10 @@ struct Torn : Rebuild {
   // The broken one is lost and, if it does not even say where the next begins, those behind it in its region.
   enum class Lost { one, rest_of_region };
   void expect_torn_at(std::size_t broken, Lost what) const {
+    expect_gone(broken, what);
+    expect_gone(broken, what);  // the next rebuild finds it below a mark, and knows that it is void
+  }
+  void expect_gone(std::size_t broken, Lost what) const {
     const auto store = rebuilt();
     for (std::size_t i = 0; i < all.size(); ++i) {
       const bool behind = what == Lost::rest_of_region && all[i].region == all[broken].region && i > broken;
@@ -162,12 +166,7 @@ struct Torn : Rebuild {
       ASSERT_EQ(shown(store.get(all[i].key)), lost ? "<not_found>" : noise(200, std::stoull(all[i].key.substr(1))))
           << i;
     }
-    // What is not whole is told apart from what is: a header that leads on is found again by verify.
-    const auto damage = verify(path).value().damage;
-    ASSERT_EQ(damage.size(), what == Lost::one ? 1u : 0u);
-    if (!damage.empty()) {
-      EXPECT_EQ(damage[0].error.detail, all[broken].at);
-    }
+    EXPECT_TRUE(verify(path).value().damage.empty());
   }
   std::vector<test::FoundRecord> all;
 };

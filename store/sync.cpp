@@ -1,0 +1,217 @@
+// SYNC: tickets, flushes that processes share, the error that stays.
+#include "store/sync.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <vector>
+
+#include "store/dirty.h"
+#include "store/region_table.h"
+#include "store/seat.h"
+#include "store/step.h"
+
+namespace durra::detail {
+namespace {
+
+using std::chrono::nanoseconds;
+
+// Around a call that may be told of a failure which nobody will be told again: whoever finds the note of a dead or a
+// stopped one doubts the page cache.
+class Note {
+ public:
+  Note(Handle& h, LocalSeat& seat) noexcept : control_(h.space.control()), seat_(*seat.shared) {
+    request_ = std::max<std::uint64_t>(shared::ticket_last(control_), 1);
+    shared::note_store(seat_.sync, request_);
+  }
+  ~Note() { shared::note_store(seat_.sync, 0); }
+  Note(const Note&) = delete;
+  std::uint64_t request() const noexcept { return request_; }
+  void failed(const Error& e) noexcept {
+    shared::error_stick(control_.sync_error, format::sync_error(request_, e.errno_value != 0 ? e.errno_value : EIO));
+  }
+
+ private:
+  format::Control& control_;
+  format::Seat& seat_;
+  std::uint64_t request_;
+};
+
+// Step 3: everything below the tails, and which regions are free or waiting to be.
+Result<void> flush_everything(Handle& h, bool doubtful) {
+  std::vector<Dirty> all = dirty_regions(h);
+  step("sync.2");  // † records are stamped, nothing is marked
+  if (doubtful)
+    for (const Dirty& d : all)
+      if (auto done = write_anew(h, d); !done) return done;
+  if (auto done = flush_regions(h, all); !done) return done;
+  if (auto done = flush_descriptors(h, doubtful); !done) return done;
+  step("sync.3");  // † flushed, nothing is marked: somebody flushes again
+  for (const Dirty& d : all) shared::synced_raise(h.space.descriptor(d.region).synced, d.generation, d.settled / 8);
+  return {};
+}
+
+void tell(Handle& h, std::uint64_t took_ns) noexcept {
+  auto& c = h.space.control();
+  const std::uint64_t usual = shared::hint_load(c.sync_usual_ns);
+  shared::hint_store(c.sync_usual_ns, usual == 0 ? took_ns : usual - usual / 4 + took_ns / 4);
+  shared::hint_add(c.syncs, 1);
+  shared::hint_store(c.synced_ns, os::coarse_now_ns());
+}
+
+void ring(format::Control& c) noexcept {
+  const std::uint32_t bell = shared::futex_load(c.sync_bell);
+  if (bell % 2 == 0) return;
+  shared::futex_next(c.sync_bell, bell);
+  os::futex_wake_all(&c.sync_bell);
+}
+
+// Steps 3 to 5, as the one who leads for now.
+Result<void> lead(Handle& h) {
+  auto seat = ExclusiveSeat::take(h);
+  if (!seat) return seat.error();
+  const OperationPin pinned(h, **seat);
+  if (!pinned) return too_many_pins();
+  auto& c = h.space.control();
+  const std::uint64_t begun = os::steady_ns();
+  {
+    Note note(h, **seat);
+    step("sync.1");  // † its note is found: the next flush writes anew
+    const std::uint64_t doubts = shared::raised_load(c.sync_doubts);
+    const bool doubtful = shared::raised_load(c.sync_certain) < doubts;
+    if (auto done = flush_everything(h, doubtful); !done) {
+      note.failed(done.error());
+    } else if (!sync_lost(h)) {
+      if (doubtful) shared::raise(c.sync_certain, doubts);
+      shared::raise(c.sync_done, note.request());
+      tell(h, os::steady_ns() - begun);
+    }
+    step("sync.4");  // † done, nobody woken: they wait a slice
+  }
+  return {};
+}
+
+// Step 2.  True: somebody else's flush was under way and was waited for, at most for twice as long as one usually
+// takes. False: it is up to the caller, who is the leader now as far as the others can see.
+bool wait_for_leader(Handle& h, std::uint64_t ticket, std::uint64_t& begun) noexcept {
+  auto& c = h.space.control();
+  const std::uint64_t now = os::steady_ns();
+  const std::uint64_t seen = shared::hint_load(c.sync_begun_ns);
+  const std::uint64_t usual =
+      std::clamp<std::uint64_t>(2 * shared::hint_load(c.sync_usual_ns), 1'000'000, 1'000'000'000);
+  const bool fresh = seen != 0 && seen <= now && now - seen < usual;
+  if (!fresh) {
+    begun = now;
+    return !shared::hint_change(c.sync_begun_ns, seen, now);
+  }
+  std::uint32_t bell = shared::futex_load(c.sync_bell);
+  if (bell % 2 == 0 && !shared::futex_next(c.sync_bell, bell++)) return true;
+  if (is_synced(h, ticket) || sync_lost(h) || shared::hint_load(c.sync_begun_ns) != seen) return true;
+  os::futex_wait(&c.sync_bell, bell, nanoseconds(usual - (now - seen)));
+  return true;
+}
+
+// A put's own region, from where it is durable to where it is settled.  The first time all of it: so its blocks are
+// given and written once, and every later flush is one of a few pages in place.
+Result<void> flush_own_region(Handle& h, LocalSeat& seat) {
+  const OpenRegion& region = *seat.region;
+  format::Descriptor& d = h.space.descriptor(region.number);
+  const std::uint64_t from = format::untag(shared::raised_load(d.synced), region.generation) * 8;
+  const std::uint64_t settled = shared::tail_load(d.settled);
+  if (from >= settled) return {};
+  Note note(h, seat);
+  step("power.1");  // † its note is found: the next flush writes anew
+  const std::uint64_t end = from == 0 ? region.capacity : settled;
+  std::byte* const begin = h.space.base() + h.space.region_offset(region.number);
+  if (auto done = os::flush(begin + from, end - from); !done) {
+    note.failed(done.error());
+    return {};
+  }
+  step("power.2");  // † durable, and not marked
+  shared::synced_raise(d.synced, region.generation, settled / 8);
+  return {};
+}
+
+}  // namespace
+
+std::uint64_t take_ticket(Handle& h) noexcept { return shared::ticket_take(h.space.control()); }
+
+bool is_synced(Handle& h, std::uint64_t ticket) noexcept {
+  if (h.is_volatile) return true;
+  auto& c = h.space.control();
+  return shared::error_load(c.sync_error) == 0 && shared::raised_load(c.sync_done) >= ticket;
+}
+
+std::optional<Error> sync_lost(const Handle& h) noexcept {
+  const std::uint64_t error = shared::error_load(h.space.control().sync_error);
+  if (error == 0) return {};
+  return Error{Code::sync_lost, static_cast<std::uint16_t>(error & 0xffff), error >> 16,
+               "a flush failed: what was put since the last sync may not survive a power cut"};
+}
+
+Result<void> sync_until(Handle& h, std::uint64_t ticket) {
+  auto& c = h.space.control();
+  for (;;) {
+    if (is_synced(h, ticket)) return {};
+    if (auto lost = sync_lost(h)) return *lost;
+    std::uint64_t begun = 0;
+    if (wait_for_leader(h, ticket, begun)) continue;
+    auto led = lead(h);
+    shared::hint_change(c.sync_begun_ns, begun, 0);
+    ring(c);
+    if (!led) return led;
+  }
+}
+
+Result<void> make_durable(Handle& h, LocalSeat& seat, Durability durability) {
+  if (durability == Durability::process) return {};
+  if (auto lost = sync_lost(h)) return *lost;
+  if (durability == Durability::interval) {
+    shared::unsynced_mark(seat.unsynced);
+  } else if (cache_in_doubt(h)) {
+    return sync_until(h, take_ticket(h));
+  } else if (auto done = flush_own_region(h, seat); !done) {
+    return done;
+  }
+  if (auto lost = sync_lost(h)) return *lost;
+  return {};
+}
+
+bool flush_all(Handle& h) noexcept {
+  if (sync_lost(h)) return false;
+  auto& c = h.space.control();
+  const std::uint64_t doubts = shared::raised_load(c.sync_doubts);
+  Note note(h, *h.seats.list[0].load());
+  const auto flushed = [&]() -> Result<void> {
+    if (cache_in_doubt(h))
+      for (const Dirty& d : dirty_regions(h))
+        if (auto done = write_anew(h, d); !done) return done;
+    return os::sync(h.file);
+  }();
+  if (!flushed) {
+    note.failed(flushed.error());
+    return false;
+  }
+  shared::raise(c.sync_certain, doubts);
+  mark_synced(h);
+  return true;
+}
+
+bool cache_in_doubt(const Handle& h) noexcept {
+  auto& c = h.space.control();
+  return !h.is_volatile && shared::raised_load(c.sync_certain) < shared::raised_load(c.sync_doubts);
+}
+
+void doubt_cache(Handle& h) noexcept { shared::doubt(h.space.control().sync_doubts); }
+
+}  // namespace durra::detail
+
+namespace durra {
+
+Result<void> Store::sync() {
+  detail::Handle& h = *handle_;
+  if (auto no = h.refuse_write()) return *no;
+  if (h.is_volatile) return Error{Code::unsupported, 0, 0, "this file system's files do not survive a power cut"};
+  return detail::sync_until(h, detail::take_ticket(h));
+}
+
+}  // namespace durra
