@@ -66,15 +66,13 @@ void ring(format::Control& c) noexcept {
 }
 
 // Steps 3 to 5, as the one who leads for now.
-Result<void> lead(Handle& h) {
-  auto seat = ExclusiveSeat::take(h);
-  if (!seat) return seat.error();
-  const OperationPin pinned(h, **seat);
+Result<void> lead(Handle& h, LocalSeat& seat) {
+  const OperationPin pinned(h, seat);
   if (!pinned) return too_many_pins();
   auto& c = h.space.control();
   const std::uint64_t begun = os::steady_ns();
   {
-    Note note(h, **seat);
+    Note note(h, seat);
     step("sync.1");  // † its note is found: the next flush writes anew
     const std::uint64_t doubts = shared::raised_load(c.sync_doubts);
     const bool doubtful = shared::raised_load(c.sync_certain) < doubts;
@@ -108,6 +106,28 @@ bool wait_for_leader(Handle& h, std::uint64_t ticket, std::uint64_t& begun) noex
   if (is_synced(h, ticket) || sync_lost(h) || shared::hint_load(c.sync_begun_ns) != seen) return true;
   os::futex_wait(&c.sync_bell, bell, nanoseconds(usual - (now - seen)));
   return true;
+}
+
+// `own`: the seat to flush from; null: one that is idle, or a new one.
+Result<void> lead_from(Handle& h, LocalSeat* own) {
+  if (own != nullptr) return lead(h, *own);
+  auto seat = ExclusiveSeat::take(h);
+  return seat ? lead(h, **seat) : seat.error();
+}
+
+// Steps 2 to 5.
+Result<void> sync_from(Handle& h, std::uint64_t ticket, LocalSeat* own) {
+  auto& c = h.space.control();
+  for (;;) {
+    if (is_synced(h, ticket)) return {};
+    if (auto lost = sync_lost(h)) return *lost;
+    std::uint64_t begun = 0;
+    if (wait_for_leader(h, ticket, begun)) continue;
+    auto led = lead_from(h, own);
+    shared::hint_change(c.sync_begun_ns, begun, 0);
+    ring(c);
+    if (!led) return led;
+  }
 }
 
 // A put's own region, from where it is durable to where it is settled.  The first time all of it: so its blocks are
@@ -148,19 +168,7 @@ std::optional<Error> sync_lost(const Handle& h) noexcept {
                "a flush failed: what was put since the last sync may not survive a power cut"};
 }
 
-Result<void> sync_until(Handle& h, std::uint64_t ticket) {
-  auto& c = h.space.control();
-  for (;;) {
-    if (is_synced(h, ticket)) return {};
-    if (auto lost = sync_lost(h)) return *lost;
-    std::uint64_t begun = 0;
-    if (wait_for_leader(h, ticket, begun)) continue;
-    auto led = lead(h);
-    shared::hint_change(c.sync_begun_ns, begun, 0);
-    ring(c);
-    if (!led) return led;
-  }
-}
+Result<void> sync_until(Handle& h, std::uint64_t ticket) { return sync_from(h, ticket, nullptr); }
 
 Result<void> make_durable(Handle& h, LocalSeat& seat, Durability durability) {
   if (durability == Durability::process) return {};
@@ -168,7 +176,7 @@ Result<void> make_durable(Handle& h, LocalSeat& seat, Durability durability) {
   if (durability == Durability::interval) {
     shared::unsynced_mark(seat.unsynced);
   } else if (cache_in_doubt(h)) {
-    return sync_until(h, take_ticket(h));
+    return sync_from(h, take_ticket(h), &seat);
   } else if (auto done = flush_own_region(h, seat); !done) {
     return done;
   }

@@ -281,6 +281,14 @@ TEST_F(SyncTest, the_note_of_a_dead_flusher_makes_the_next_flush_write_everythin
   EXPECT_EQ(unsynced(store), 0u);
 }
 
+TEST_F(SyncTest, a_put_in_doubt_flushes_from_its_own_seat) {
+  Store only = open(scratch / "one seat", small(8_MiB, 1)).value();
+  only.put("k", "v").value();
+  detail::doubt_cache(*handle_of(only));
+  EXPECT_EQ(outcome(only.put("k", "w", {.durability = Durability::power})), "ok");
+  EXPECT_EQ(unsynced(only), 0u);
+}
+
 TEST_F(SyncTest, an_opener_doubts_the_cache_while_somebody_flushes) {
   shared::note_store(handle_of(store)->seats.list[0].load()->shared->sync, 1);  // stopped in its flush
   const Store other = open(path, small()).value();
