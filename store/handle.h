@@ -36,8 +36,8 @@ struct LocalSeat {
   std::atomic<std::int64_t> homes{0};  // threads that come here first
   std::atomic<bool> busy{false};       // an operation, or a draft, is using what follows
   std::optional<OpenRegion> region;
-  std::uint64_t log_time = 0;    // a tick of the clock that only this seat has won, for keys of appended records
-  std::uint32_t log_count = 0;   // how many were made with it
+  std::uint64_t log_time = 0;         // a tick of the clock that only this seat has won, for keys of appended records
+  std::uint32_t log_count = 0;        // how many were made with it
   bool fine = false;                  // its next regions come in small pieces: it makes single records durable
   std::uint64_t last_stamp = 0;       // stamps of one seat rise
   std::atomic<bool> unsynced{false};  // Durability::interval: something was put since the thread's last tick
