@@ -181,7 +181,7 @@ Laid lay(Handle& h, LocalSeat& seat, const Change& c) noexcept {
 
 Result<Stamp> publish(Handle& h, LocalSeat& seat, const Change& c, const Laid& laid) {
   auto done = publish_pinned(h, seat, c, laid);
-  if (!done) return done;
+  if (c.durability == Durability::process || !done) return done;
   if (auto kept = make_durable(h, seat, c.durability); !kept) return kept.error();  // step 9, without a pin
   return done;
 }

@@ -9,7 +9,8 @@
 namespace durra::bench {
 
 inline constexpr unsigned kPartsMax = 16;
-inline constexpr std::uint64_t kDurable = 1'000;  // puts of each process that wait for the disk
+inline constexpr std::uint64_t kDurable = 1'000;    // puts of each process that wait for the disk
+inline constexpr std::uint64_t kDurableWarm = 200;  // and as many before that are not measured: a drive settles
 
 enum class Engine : std::uint32_t { durra, lmdb };
 enum class Work : std::uint32_t {

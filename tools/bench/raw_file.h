@@ -13,7 +13,7 @@ namespace durra::bench {
 
 class RawFile {
  public:
-  explicit RawFile(const std::string& path) : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)) {
+  explicit RawFile(const std::string& path) : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
     const std::vector<char> zeros(4096);  // as the pieces that durra writes for durable puts: the fastest
     for (off_t at = 0; at < kSize; at += static_cast<off_t>(zeros.size()))
       check(::pwrite(fd_, zeros.data(), zeros.size(), at) == static_cast<ssize_t>(zeros.size()));

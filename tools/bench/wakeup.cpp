@@ -73,7 +73,8 @@ class Word {
 
 void take_futex(std::vector<std::uint64_t>& samples) {
   const Word word;
-  take(samples, [&](std::uint32_t i) { word.serve(i); }, [&](std::uint32_t i) { word.receive(i); });
+  take(
+      samples, [&](std::uint32_t i) { word.serve(i); }, [&](std::uint32_t i) { word.receive(i); });
 }
 
 void take_wait(std::vector<std::uint64_t>& samples, const std::string& path) {
