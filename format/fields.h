@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "format/batch.h"
 #include "format/head.h"
 #include "format/record.h"
 #include "format/region.h"
@@ -130,6 +131,13 @@ inline constexpr Field kFields[] = {
     DURRA_FIELD(TailPosition, whole),
     DURRA_FIELD(TailPosition, stamp),
     DURRA_FIELD(TailPosition, id),
+
+    DURRA_FIELD(BatchLink, envelope),
+    DURRA_FIELD(BatchLink, expected),
+
+    DURRA_FIELD(Envelope, count),
+    DURRA_FIELD(Envelope, size),
+    DURRA_FIELD(Envelope, whole),
 };
 
 #undef DURRA_FIELD

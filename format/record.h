@@ -1,4 +1,5 @@
-// A record: one version of one key.  48 bytes of header, the key if it is text, the payload; padded with zeros to 8.
+// A record: one version of one key.  48 bytes of header (in a batch 64), the key if it is text, the payload; padded
+// with zeros to 8.
 #pragma once
 #include <bit>
 #include <cstddef>
@@ -14,11 +15,18 @@ enum class RecordKind : std::uint8_t {
   none = 0,       // not a record
   put = 1,        // a version
   tombstone = 2,  // the key was erased; no payload
-  batch_put = 3,  // as put and tombstone, but the stamp is the batch's
+  batch_put = 3,  // as put and tombstone, but the batch's envelope decides whether it is a version: format/batch.h
   batch_tombstone = 4,
-  envelope = 5,  // describes a batch
+  envelope = 5,  // begins a batch
   block = 6,     // names memory that never moves
 };
+// Sets of kinds as bits: these are asked on the path of every get.
+constexpr bool is_one_of(RecordKind k, unsigned kinds) noexcept { return (kinds >> static_cast<unsigned>(k) & 1) != 0; }
+constexpr bool in_batch(RecordKind k) noexcept { return is_one_of(k, 1u << 3 | 1u << 4); }
+constexpr bool is_put(RecordKind k) noexcept { return is_one_of(k, 1u << 1 | 1u << 3); }
+constexpr bool is_tombstone(RecordKind k) noexcept { return is_one_of(k, 1u << 2 | 1u << 4); }
+// Says something about a key, if it is a version.
+constexpr bool is_keyed(RecordKind k) noexcept { return is_put(k) || is_tombstone(k); }
 
 // The immutable shape of a record in one word.
 struct Shape {
@@ -45,7 +53,8 @@ struct RecordHeader {
 static_assert(sizeof(RecordHeader) == 48);
 static_assert(offsetof(RecordHeader, shape) == 8 && offsetof(RecordHeader, prev) == 24 &&
               offsetof(RecordHeader, word) == 40);
-inline constexpr std::uint64_t kRecordHeaderSize = sizeof(RecordHeader);
+inline constexpr std::uint64_t kRecordHeaderSize = sizeof(RecordHeader);  // where the body check begins
+inline constexpr std::uint64_t kBatchLinkSize = 16;                       // what a batch record has behind it
 inline constexpr std::uint64_t kStamped = 1ull << 63;
 inline constexpr std::uint64_t kStampTimeMax = 1ull << 46;
 
@@ -65,9 +74,12 @@ constexpr Shape unpack_shape(std::uint64_t w) noexcept {
           (w >> 63) != 0};
 }
 
+// Bytes from the record's start to its key's first, by kind.
+inline constexpr std::uint8_t kHeaderSizes[8] = {48, 48, 48, 64, 64, 48, 48, 48};
+constexpr std::uint64_t header_size(const Shape& s) noexcept { return kHeaderSizes[static_cast<unsigned>(s.kind) & 7]; }
 // Bytes from the record's start to its payload's first, for a record at file offset `at`.
 constexpr std::uint64_t payload_start(const Shape& s, std::uint64_t at) noexcept {
-  return align_up(at + kRecordHeaderSize + s.key_size, 1ull << s.align_log2) - at;
+  return align_up(at + header_size(s) + s.key_size, 1ull << s.align_log2) - at;
 }
 // Bytes that a record at file offset `at` takes, padding included.
 constexpr std::uint64_t record_size(const Shape& s, std::uint64_t at) noexcept {
@@ -84,7 +96,7 @@ constexpr std::uint32_t head_check(std::uint32_t body_check, std::uint64_t shape
 constexpr std::uint32_t head_check(const RecordHeader& h, std::uint64_t region_seed, std::uint64_t at) noexcept {
   return head_check(h.body_check, h.shape, h.tag, region_seed, at);
 }
-// `body`: the bytes from 48 to the end of the payload (key, alignment gap, payload).
+// `body`: the bytes from 48 to the end of the payload (in a batch its link, then key, alignment gap, payload).
 std::uint32_t body_check(const void* body, std::size_t size, std::uint64_t region_seed, std::uint64_t at) noexcept;
 // What `word` holds once `stamp` is certain.
 constexpr std::uint64_t stamp_check(std::uint64_t stamp, std::uint64_t region_seed, std::uint64_t at) noexcept {
@@ -96,8 +108,7 @@ constexpr Why check(const Shape& s, std::uint64_t at, std::uint64_t room) noexce
   if (s.kind < RecordKind::put || s.kind > RecordKind::block) return "record: unknown kind";
   if (1u << s.align_log2 > kAlignMax) return "record: unknown alignment";
   if (s.key_size > kKeySizeMax) return "record: key too long";
-  if ((s.kind == RecordKind::tombstone || s.kind == RecordKind::batch_tombstone) && s.payload_size != 0)
-    return "record: a tombstone has no payload";
+  if (is_tombstone(s.kind) && s.payload_size != 0) return "record: a tombstone has no payload";
   if (record_size(s, at) > room) return "record: longer than its region";
   return nullptr;
 }

@@ -35,7 +35,7 @@ bool Walk::next() noexcept {
              start,
              header,
              shape,
-             whole.subspan(kRecordHeaderSize, shape.key_size),
+             whole.subspan(header_size(shape), shape.key_size),
              whole.subspan(payload_start(shape, at), shape.payload_size)};
   position_ += whole.size();
   return true;

@@ -3,8 +3,10 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
+#include "format/batch.h"
 #include "format/record.h"
 #include "format/region.h"
 
@@ -24,6 +26,11 @@ struct WalkRecord {
   Shape shape{};
   std::span<const std::byte> key;      // empty: an integer, see header.tag
   std::span<const std::byte> payload;  // as stored
+  BatchLink link() const noexcept {    // precondition: in_batch(shape.kind)
+    BatchLink l;
+    std::memcpy(&l, start + kRecordHeaderSize, sizeof l);
+    return l;
+  }
 };
 
 class Walk {

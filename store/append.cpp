@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "store/batch.h"
 #include "store/region_table.h"
 #include "store/stamp.h"
 #include "store/step.h"
@@ -12,8 +13,23 @@
 namespace durra::detail {
 namespace {
 
-// The checks of a record whose bytes are all in place.
-void seal(const RecordRef& r) noexcept {
+// The bodies of lay_at and seal: a put has no calls for them.
+[[gnu::always_inline]] inline RecordRef lay_here(const Handle& h, const OpenRegion& region, std::uint64_t inside,
+                                                 const KeyView& key, const format::Shape& shape) noexcept {
+  const std::uint64_t at = h.space.region_offset(region.number) + inside;
+  std::byte* bytes = h.space.base() + at;
+  format::RecordHeader header{};
+  header.shape = format::pack(shape);
+  header.tag = key.tag;
+  std::memcpy(bytes, &header, sizeof header);
+  const std::uint64_t key_at = format::header_size(shape);
+  if (!key.text.empty()) std::memcpy(bytes + key_at, key.text.data(), key.text.size());
+  const std::uint64_t start = format::payload_start(shape, at);
+  const std::uint64_t keyed = key_at + key.text.size();
+  std::memset(bytes + keyed, 0, start - keyed);
+  return {reinterpret_cast<format::RecordHeader*>(bytes), at, region.seed, shape};
+}
+[[gnu::always_inline]] inline void check_up(const RecordRef& r) noexcept {
   const auto begin = format::kRecordHeaderSize;
   const auto end = format::payload_start(r.shape, r.at) + r.shape.payload_size;
   std::byte* bytes = reinterpret_cast<std::byte*>(r.header);
@@ -22,17 +38,9 @@ void seal(const RecordRef& r) noexcept {
   r.header->head_check = format::head_check(*r.header, r.region_seed, r.at);
 }
 
-// Before a version is superseded its region is marked, so that a scan of it asks the index (S10).
-void mark_superseded(Handle& h, const RecordRef& old) noexcept {
-  const std::uint64_t r = h.space.region_of(old.at);
-  format::Descriptor& d = h.space.descriptor(r);
-  const std::uint64_t generation = format::unpack(shared::state_load(d.state)).generation;
-  if (shared::dead_mark_load(d.may_hold_dead) != generation) shared::dead_mark_store(d.may_hold_dead, generation);
-}
-
 // What stands in the way of this change, given what the key has now; null: go on.
 std::optional<Error> refused_by(const Handle& h, const Change& c, const Lookup& at) noexcept {
-  const bool exists = at.found == Found::record;
+  const bool exists = static_cast<bool>(at.record);
   if (exists && at.record.shape.kind == format::RecordKind::block)
     return Error{Code::mismatch, 0, at.record.at, "the name belongs to a block"};
   const std::uint64_t now = exists ? version(h, at.record) : 0;
@@ -43,31 +51,31 @@ std::optional<Error> refused_by(const Handle& h, const Change& c, const Lookup& 
   return {};
 }
 
-// Step 4: where the key's newest version is or goes, with a leaf that can take it.  Growth takes its space from the
-// reserve and waits for nobody, so it may happen under our own pin (H10).
-Result<Lookup> find_place(Handle& h, LocalSeat& seat, const Change& c) {
-  for (;;) {
-    const Lookup at = find_for_change(h, c.key);
-    if (at.found == Found::record || at.found == Found::empty) return at;
-    if (at.found == Found::damaged) return at.error();
-    if (auto grown = grow_leaf(h, seat, at); !grown) return grown.error();
-  }
+// Step 4: where the key's newest version is or goes; `record` is that version, null if there is none.
+Result<Lookup> find_newest(Handle& h, LocalSeat& seat, const KeyView& key) {
+  auto at = find_place(h, seat, key);
+  if (!at || !at->record || !format::in_batch(at->record.shape.kind)) [[likely]]
+    return at;
+  auto now = newest(h, seat, at->record);
+  if (!now) return now.error();
+  at->record = *now;
+  return at;
 }
 
 std::uint64_t floor_of(const Handle& h, const LocalSeat& seat, const Lookup& at) noexcept {
-  const std::uint64_t replaced = at.found == Found::record ? fill(h, at.record) : 0;
+  const std::uint64_t replaced = at.record ? fill(h, at.record) : 0;
   return std::max(replaced, seat.last_stamp);
 }
 
 // Steps 4 and 5: until the CAS on the index word is ours or the change is refused.
 Result<void> install(Handle& h, LocalSeat& seat, const Change& c, const RecordRef& mine) {
   for (;;) {
-    auto at = find_place(h, seat, c);
+    auto at = find_newest(h, seat, c.key);
     if (!at) return at.error();
     if (auto no = refused_by(h, c, *at)) return *no;
-    shared::draft_store(mine.header->prev, at->found == Found::record ? at->record.at : 0);
+    shared::draft_store(mine.header->prev, at->record ? at->record.at : 0);
     shared::draft_store(mine.header->word, floor_of(h, seat, *at));
-    if (at->found == Found::record) mark_superseded(h, at->record);
+    if (at->record) mark_superseded(h, at->record);
     step("put.4");  // † void record
     if (shared::index_swing(*at->slot, at->word, format::slot_word(format::slot_hash(c.key.tag), mine.at))) return {};
   }
@@ -106,8 +114,13 @@ void count(LocalSeat& seat, const Change& c, bool conflict) noexcept {
 Result<void> look_first(Handle& h, LocalSeat& seat, const Change& c) {
   OperationPin pinned(h, seat);
   if (!pinned) return too_many_pins();
-  const Lookup at = find(h, c.key);
+  Lookup at = find(h, c.key);
   if (at.found == Found::damaged) return at.error();
+  if (at.record && format::in_batch(at.record.shape.kind)) [[unlikely]] {
+    auto now = newest(h, seat, at.record);
+    if (!now) return now.error();
+    at.record = *now;
+  }
   if (auto no = refused_by(h, c, at)) {
     if (no->code == Code::conflict) count(seat, c, true);
     return *no;
@@ -119,7 +132,7 @@ Result<void> look_first(Handle& h, LocalSeat& seat, const Change& c) {
 Result<Stamp> publish_pinned(Handle& h, LocalSeat& seat, const Change& c, const Laid& laid) {
   OperationPin pinned(h, seat);  // step 2
   if (!pinned) return too_many_pins();
-  seal(laid.record);
+  check_up(laid.record);
   step("put.3");  // † bytes beyond tail: the next owner writes over them
   shared::tail_store(h.space.descriptor(seat.region->number).tail, laid.end);
   seat.region->tail = laid.end;
@@ -139,6 +152,8 @@ Result<Stamp> publish_pinned(Handle& h, LocalSeat& seat, const Change& c, const 
 }
 
 }  // namespace
+
+void seal(const RecordRef& r) noexcept { check_up(r); }
 
 std::optional<Error> refuse(const Key& key) noexcept {
   if (!key.is_text()) return {};
@@ -160,23 +175,12 @@ std::optional<Error> refuse(const Handle& h, const Key& key, std::uint64_t paylo
 
 std::uint64_t size_bound(const format::Shape& s) noexcept {
   const std::uint64_t gap = s.align_log2 > 3 ? 1ull << s.align_log2 : 8;
-  return format::align_up(format::kRecordHeaderSize + s.key_size + gap + s.payload_size, 8);
+  return format::align_up(format::header_size(s) + s.key_size + gap + s.payload_size, 8);
 }
 
-Laid lay(Handle& h, LocalSeat& seat, const Change& c) noexcept {
-  const OpenRegion& region = *seat.region;
-  const std::uint64_t at = h.space.region_offset(region.number) + region.tail;
-  std::byte* bytes = h.space.base() + at;
-  format::RecordHeader header{};
-  header.shape = format::pack(c.shape);
-  header.tag = c.key.tag;
-  std::memcpy(bytes, &header, sizeof header);
-  if (!c.key.text.empty()) std::memcpy(bytes + sizeof header, c.key.text.data(), c.key.text.size());
-  const std::uint64_t start = format::payload_start(c.shape, at);
-  const std::uint64_t keyed = sizeof header + c.key.text.size();
-  std::memset(bytes + keyed, 0, start - keyed);
-  const RecordRef record{reinterpret_cast<format::RecordHeader*>(bytes), at, region.seed, c.shape};
-  return {record, region.tail + record.size()};
+RecordRef lay_at(const Handle& h, const OpenRegion& region, std::uint64_t inside, const KeyView& key,
+                 const format::Shape& shape) noexcept {
+  return lay_here(h, region, inside, key, shape);
 }
 
 Result<Stamp> publish(Handle& h, LocalSeat& seat, const Change& c, const Laid& laid) {
@@ -196,7 +200,9 @@ Result<Stamp> append(Handle& h, const Change& c) {
   const Reserve reserve = c.shape.kind == format::RecordKind::tombstone ? Reserve::use : Reserve::keep;
   if (auto room = make_room(h, **seat, size_bound(c.shape), reserve); !room) return room.error();  // step 1
   prefetch_leaf(h, c.key);
-  const Laid laid = lay(h, **seat, c);
+  const OpenRegion& region = *(*seat)->region;
+  const RecordRef record = lay_here(h, region, region.tail, c.key, c.shape);
+  const Laid laid{record, region.tail + record.size()};
   const auto place = writable_payload(laid.record);
   if (c.fill == nullptr) {
     if (!c.payload.empty()) std::memcpy(place.data(), c.payload.data(), c.payload.size());

@@ -22,6 +22,9 @@ struct Change {
 // Null, or why this key or payload is refused.
 std::optional<Error> refuse(const Handle&, const Key&, std::uint64_t payload_size, std::uint32_t align) noexcept;
 std::optional<Error> refuse(const Key&) noexcept;
+std::optional<Error> refuse_how(const Handle&, const Put&) noexcept;
+// LZ4 if it makes the payload smaller; else empty.
+std::vector<std::byte> packed(std::span<const std::byte> raw);
 
 // A record laid down at the tail of a seat's region: bytes there, nothing published.
 struct Laid {
@@ -31,8 +34,33 @@ struct Laid {
 inline std::span<std::byte> writable_payload(const RecordRef& r) noexcept {
   return {reinterpret_cast<std::byte*>(r.header) + format::payload_start(r.shape, r.at), r.shape.payload_size};
 }
-// Precondition: make_room for size_bound(shape).  Header and key are written; the payload is the caller's.
-Laid lay(Handle&, LocalSeat&, const Change&) noexcept;
+// Header, key and gap of a record at a place of a region; the payload is the caller's.
+RecordRef lay_at(const Handle&, const OpenRegion&, std::uint64_t inside, const KeyView&, const format::Shape&) noexcept;
+// The same at the tail of the seat's region.  Precondition: make_room for size_bound(shape).
+inline Laid lay(Handle& h, LocalSeat& seat, const Change& c) noexcept {
+  const RecordRef r = lay_at(h, *seat.region, seat.region->tail, c.key, c.shape);
+  return {r, seat.region->tail + r.size()};
+}
+// Zeroes the padding and computes the checks of a record whose bytes are all in place.
+void seal(const RecordRef&) noexcept;
+
+// Where the key's head is or goes, with a leaf that can take it.  Growth takes its space from the reserve and waits for
+// nobody, so it may happen under our own pin (H10).  Precondition: pinned.
+inline Result<Lookup> find_place(Handle& h, LocalSeat& seat, const KeyView& key) {
+  for (;;) {
+    const Lookup at = find_for_change(h, key);
+    if (at.found == Found::record || at.found == Found::empty) [[likely]]
+      return at;
+    if (at.found == Found::damaged) return at.error();
+    if (auto grown = grow_leaf(h, seat, at); !grown) return grown.error();
+  }
+}
+// Before a version is superseded or moved its region is marked, so that a scan of it asks the index (S10).
+inline void mark_superseded(Handle& h, const RecordRef& old) noexcept {
+  format::Descriptor& d = h.space.descriptor(h.space.home_of(old.at));
+  const std::uint64_t generation = format::generation_of(shared::state_load(d.state));
+  if (shared::dead_mark_load(d.may_hold_dead) != generation) shared::dead_mark_store(d.may_hold_dead, generation);
+}
 // Bytes that a record of this shape takes at most, wherever it lands.
 std::uint64_t size_bound(const format::Shape&) noexcept;
 

@@ -27,6 +27,7 @@ Result<void> FreshStore::add(const Key& key, format::Shape shape, std::uint64_t 
   c.key = view(h, key);
   c.shape = shape;
   c.shape.relocated = true;
+  if (format::in_batch(shape.kind)) c.shape.kind = format::RecordKind::put;  // only what lives is copied
   c.fill = &fill;
   c.stamp = stamp;
   auto done = append(h, c);

@@ -45,7 +45,8 @@ Result<void> write_anew(Handle& h, const Dirty& d) {
   const std::uint64_t base = h.space.region_offset(d.region);
   for (std::uint64_t at = std::max(d.from, format::kRegionData); at < d.to;) {
     RecordRef record;
-    const bool there = h.space.locate(base + at, record) == nullptr && (record.body_intact() || is_void(record));
+    const bool there = h.space.locate(base + at, record) == nullptr &&
+                       (record.body_intact() || (is_void(record) && !format::in_batch(record.shape.kind)));
     if (!there) return Error{Code::io, EIO, base + at, "what was put here was lost before it was on the disk"};
     at += record.size();
   }

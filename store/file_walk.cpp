@@ -51,9 +51,19 @@ format::Why read_record(FileReader& file, std::uint64_t at, std::uint64_t region
   out.at = at;
   out.region_seed = region_seed;
   out.shape = format::unpack_shape(out.header.shape);
+  if (format::in_batch(out.shape.kind)) {
+    const std::byte* l = file.bytes(at + format::kRecordHeaderSize, sizeof out.link);
+    if (l == nullptr) return "record is outside the file";
+    std::memcpy(&out.link, l, sizeof out.link);
+  }
+  if (out.is_envelope()) {
+    const std::byte* e = file.bytes(at + format::kRecordHeaderSize, sizeof out.envelope);
+    if (e == nullptr) return "record is outside the file";
+    std::memcpy(&out.envelope, e, sizeof out.envelope);
+  }
   out.key.clear();
   if (out.shape.key_size != 0) {
-    const std::byte* k = file.bytes(at + format::kRecordHeaderSize, out.shape.key_size);
+    const std::byte* k = file.bytes(at + format::header_size(out.shape), out.shape.key_size);
     if (k == nullptr) return "record is outside the file";
     out.key.assign(reinterpret_cast<const char*>(k), out.shape.key_size);
   }

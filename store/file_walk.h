@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "format/batch.h"
 #include "format/head.h"
 #include "format/record.h"
 #include "format/region.h"
@@ -58,8 +59,15 @@ struct FileRecord {
   format::RecordHeader header{};  // with mutable words as read
   format::Shape shape;
   std::string key;
+  format::BatchLink link{};     // of a batch record
+  format::Envelope envelope{};  // of an envelope
   bool body_intact = false;
   bool stamp_intact = false;  // stamped, and the check agrees
+
+  bool is_envelope() const noexcept { return format::pack(shape) == format::pack(format::kEnvelopeShape); }
+  bool is_fixed() const noexcept {  // precondition: is_envelope()
+    return body_intact && stamp_intact && format::verdict_of(header.stamp) == format::Verdict::fixed;
+  }
 };
 
 // A header at `at` that is valid within `room` bytes: reads key and body and judges them.  Null `why` on success.

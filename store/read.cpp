@@ -32,12 +32,15 @@ Result<Record> answer(Handle& h, const Lookup& at, std::uint64_t* cell) {
   };
   if (at.found == Found::damaged) return fail(at.error());
   if (at.found != Found::record) return fail(Error{Code::not_found});
-  if (at.record.shape.kind == format::RecordKind::block)
-    return fail(Error{Code::mismatch, 0, at.record.at, "the name belongs to a block"});
+  const Shown now = resolve(h, at.record);
+  if (now.why != nullptr) return fail(now.error());
+  if (!now.record) return fail(Error{Code::not_found});
+  if (now.record.shape.kind == format::RecordKind::block)
+    return fail(Error{Code::mismatch, 0, now.record.at, "the name belongs to a block"});
   // So that "seen, then synced" holds for it, and no later snapshot shows what stood before it: also of a tombstone.
-  fill(h, at.record);
-  if (at.record.tombstone()) return fail(Error{Code::not_found});
-  return h.make_record(at.record, cell);
+  fill(h, now.record);
+  if (now.record.tombstone()) return fail(Error{Code::not_found});
+  return h.make_record(now.record, cell);
 }
 
 Result<Record> get(Handle& h, const Key& key) {
@@ -51,7 +54,7 @@ Result<Record> get(Handle& h, const Key& key) {
   if (!cell) [[unlikely]]
     return cell.error();
   RecordRef r;
-  if (find_quickly(h, wanted, r) && r.shape.kind == format::RecordKind::put && !r.shape.compressed &&
+  if (find_quickly(h, wanted, r) && format::is_put(r.shape.kind) && !r.shape.compressed &&
       (shared::check_load(r.header->word) & format::kStamped) != 0) [[likely]]
     return h.record_in_place(r, *cell);
   return answer(h, find(h, wanted), *cell);
@@ -141,7 +144,7 @@ bool Record::is_text() const noexcept { return format::unpack_shape(header_at(he
 
 std::string_view Record::key() const& noexcept {
   const auto shape = format::unpack_shape(header_at(header_).shape);
-  return {reinterpret_cast<const char*>(header_ + format::kRecordHeaderSize), shape.key_size};
+  return {reinterpret_cast<const char*>(header_ + format::header_size(shape)), shape.key_size};
 }
 
 std::uint64_t Record::id() const noexcept {
@@ -150,11 +153,16 @@ std::uint64_t Record::id() const noexcept {
 
 Stamp Record::stamp() const noexcept {
   auto& h = *reinterpret_cast<format::RecordHeader*>(const_cast<std::byte*>(header_));
-  return static_cast<Stamp>(shared::stamp_load(h.stamp));
+  if (const std::uint64_t stamp = shared::stamp_load(h.stamp); stamp != 0) [[likely]]
+    return static_cast<Stamp>(stamp);
+  detail::RecordRef r;  // a read-only handle cannot copy the stamp of a batch into its records
+  const auto at = static_cast<std::uint64_t>(header_ - handle_->space.base());
+  const bool found = !handle_->forked() && handle_->space.locate(at, r) == nullptr;
+  return static_cast<Stamp>(found && format::in_batch(r.shape.kind) ? detail::stamp_in_batch(*handle_, r) : 0);
 }
 
 bool Record::erased() const noexcept {
-  return format::unpack_shape(header_at(header_).shape).kind == format::RecordKind::tombstone;
+  return format::is_tombstone(format::unpack_shape(header_at(header_).shape).kind);
 }
 
 Result<void> Record::intact() const {

@@ -2,6 +2,7 @@
 // anywhere leaves the same work for the next, and only the holder of the byte does it.
 #include "store/reap.h"
 
+#include "store/batch.h"
 #include "store/index.h"
 #include "store/region_table.h"
 #include "store/seat.h"
@@ -46,6 +47,7 @@ bool reap_seat(Handle& h, std::uint32_t n) noexcept {
   const std::uint64_t word = shared::seat_load(seat.state);  // step 1: still not FREE?
   if (format::seat_state(word) == format::SeatState::free) return false;
   step("reap.1");
+  reap_batch(h, n);                         // step 2
   if (shared::note_load(seat.sync) != 0) {  // step 3: it may have been told of a failure, and nobody else will be
     doubt_cache(h);
     step("reap.3");
@@ -67,8 +69,10 @@ void fill_newest(Handle& h, std::uint64_t r, std::uint64_t from, std::uint64_t t
   while (at < to) {
     RecordRef record;
     if (h.space.locate(base + at, record) != nullptr) break;  // damage: verify will say where
-    const Lookup head = find(h, {record.tag(), record.key()});
-    if (head.found == Found::record && head.record.at == record.at) fill(h, record);
+    if (format::is_keyed(record.shape.kind)) {
+      const Lookup head = find(h, {record.tag(), record.key()});
+      if (head.found == Found::record && head.record.at == record.at) fill(h, record);
+    }
     at += record.size();
   }
 }

@@ -8,7 +8,9 @@
 
 #include "format/decide.h"
 #include "format/walk.h"
+#include "store/batch.h"
 #include "store/index.h"
+#include "store/parse.h"
 #include "store/region_table.h"
 #include "store/seat.h"
 #include "store/stamp.h"
@@ -36,10 +38,9 @@ struct Judgement {
 // What the first pass learns; it changes nothing, so an open that fails leaves the file as it was.
 struct Survey {
   std::vector<Judgement> judgements;
-  std::vector<std::uint64_t> broken;  // records that say they are versions, and of which a part is not on the disk
-  std::uint64_t regions = 0;          // that the file has room for, at least in part
-  std::uint64_t generation = 0;       // the greatest seen
-  std::uint64_t time = 0;             // the greatest t of a stamp
+  ParseNotes notes;
+  std::uint64_t regions = 0;     // that the file has room for, at least in part
+  std::uint64_t generation = 0;  // the greatest seen
 };
 
 // A private copy: nobody else writes, but tools may read.
@@ -49,59 +50,6 @@ format::Descriptor copy_of(format::Descriptor& d) noexcept {
   c.tail = shared::tail_load(d.tail);
   c.synced = shared::hint_load(d.synced);
   return c;
-}
-
-format::Walk walk_of(const Space& space, std::uint64_t r, std::uint64_t generation, std::uint64_t size) noexcept {
-  return {{space.base() + space.region_offset(r), size},
-          space.region_offset(r),
-          format::region_seed(space.seed(), r, generation),
-          size};
-}
-
-RecordRef ref_of(const Space& space, const format::WalkRecord& w, std::uint64_t seed) noexcept {
-  return {reinterpret_cast<format::RecordHeader*>(space.base() + w.at), w.at, seed, w.shape};
-}
-
-// Bytes from region r on that the file has, at most `wanted`.
-std::uint64_t backed(const Space& space, std::uint64_t r, std::uint64_t wanted) noexcept {
-  if (space.at(space.region_offset(r), wanted) != nullptr) return wanted;
-  std::uint64_t low = 0, high = wanted;  // the file ends inside: find where
-  while (high - low > 1) {
-    const std::uint64_t middle = low + (high - low) / 2;
-    (space.at(space.region_offset(r), middle) != nullptr ? low : high) = middle;
-  }
-  return low;
-}
-
-// Below a synced mark every record is void for ever or a version, whole: no stamp is on its way there.
-bool is_broken(const RecordRef& r, bool intact) noexcept {
-  return !is_void(r) && !(intact && stamp_if_certain(r) != 0);
-}
-
-// How far the records of a life reach: to the last that is intact, over such whose header still says where the next
-// begins.  The first that is not intact decides whether something synced was lost.
-struct Reach {
-  std::uint64_t end = format::kRegionData;
-  std::uint64_t first_bad;  // inside the region, as is `end`
-};
-Reach parse(const Space& space, std::uint64_t r, std::uint64_t generation, std::uint64_t size, Survey& survey) {
-  auto walk = walk_of(space, r, generation, backed(space, r, size));
-  const std::uint64_t seed = format::region_seed(space.seed(), r, generation);
-  Reach reach;
-  std::optional<std::uint64_t> first_bad;
-  while (walk.next()) {
-    const bool intact = walk.intact();
-    const RecordRef record = ref_of(space, walk.record(), seed);
-    if (is_broken(record, intact)) {
-      if (!first_bad) first_bad = record.at - space.region_offset(r);
-      survey.broken.push_back(record.at);
-    }
-    if (!intact) continue;
-    reach.end = walk.end();
-    survey.time = std::max(survey.time, format::stamp_time(stamp_if_certain(record)));
-  }
-  reach.first_bad = first_bad.value_or(walk.end());
-  return reach;
 }
 
 bool untouched(const Space& space, std::uint64_t r) noexcept {
@@ -155,16 +103,17 @@ Result<Judgement> judge(Handle& h, std::uint64_t r, Survey& survey) {
   const Judgement over{r, 1, false, generation, {}, 0, 0};
   if (action == Action::free || action == Action::block) return over;
 
-  const Reach reach = parse(space, r, header.generation, header.run * space.region_size(), survey);
+  const Parse reach(space, r, header.generation, header.run * space.region_size(), survey.notes);
   const std::uint64_t synced = evidence.synced ? format::untag(d.synced, word.generation) * 8 : 0;
-  if (action == Action::parse_strict && reach.first_bad < synced) return damage_at(h, r, reach.first_bad);
+  if (action == Action::parse_strict && reach.first_bad() < synced) return damage_at(h, r, reach.first_bad());
   // A run without its record covers nothing; a region that its owner did not live to write to is as good as free.
-  if (reach.end == format::kRegionData && (header.run > 1 || untouched(space, r))) return over;
-  const std::uint64_t kept = header.generation == word.generation ? std::min(synced, reach.first_bad) : 0;
-  return Judgement{r, header.run, true, header.generation, header, reach.end, kept};
+  if (reach.end() == format::kRegionData && (header.run > 1 || untouched(space, r))) return over;
+  const std::uint64_t kept = header.generation == word.generation ? std::min(synced, reach.first_bad()) : 0;
+  return Judgement{r, header.run, true, header.generation, header, reach.end(), kept};
 }
 
-// What a power cut broke is void from now on, and says so: else the next rebuild would meet it below a mark, as damage.
+// What a power cut broke is void from now on, and says so (an envelope: for all of its batch): else the next rebuild
+// would meet it below a mark, as damage.
 void make_void(Handle& h, std::uint64_t at) noexcept {
   auto* const header = reinterpret_cast<format::RecordHeader*>(h.space.base() + at);
   shared::draft_store(header->stamp, 0);
@@ -178,6 +127,7 @@ void carry_out(Handle& h, const Judgement& j, Survey& survey) noexcept {
     const std::uint64_t word = shared::state_load(h.space.descriptor(j.region + i).state);
     const std::uint64_t g = format::intact(word) ? format::generation_of(word) : j.generation;
     survey.generation = std::max(survey.generation, g);
+    shared::hint_store(h.space.descriptor(j.region + i).run, format::tagged(g, i));
     set_state(h, j.region + i, {RegionState::body, RegionType::data, true, 0, g});
   }
 }
@@ -193,7 +143,7 @@ Result<Survey> judge_all(Handle& h) {
     survey.judgements.push_back(*judged);
     r += judged->covers;
   }
-  for (const std::uint64_t at : survey.broken) make_void(h, at);
+  for (const std::uint64_t at : survey.notes.broken) make_void(h, at);
   for (const Judgement& j : survey.judgements) {
     carry_out(h, j, survey);
     step("rebuild.1");  // † next opener starts over
@@ -231,7 +181,7 @@ Result<void> set_words(Handle& h, const Survey& survey, bool in_order) noexcept 
   auto& control = h.space.control();
   constexpr std::uint64_t kClockJump = 1ull << 28, kSmallJump = 1ull << 16, kGenerationJump = (1ull << 20) + 1;
   format::Control next{};
-  next.clock = std::max(shared::clock_load(control), survey.time) + (in_order ? kSmallJump : kClockJump);
+  next.clock = std::max(shared::clock_load(control), survey.notes.time) + (in_order ? kSmallJump : kClockJump);
   next.epoch = shared::epoch_load(control) + 1;
   next.gen_floor = std::max(shared::raised_load(control.gen_floor), survey.generation) + kGenerationJump;
   if (const auto why = format::check(next)) return Error{Code::damaged, 0, format::kControlOffset, why};
@@ -255,7 +205,7 @@ Result<void> insert(Handle& h, LocalSeat& seat, const RecordRef& record, std::ui
         if (auto grown = grow_leaf(h, seat, at); !grown) return grown;
         continue;
       case Found::record:
-        if (stamp_if_certain(at.record) >= stamp) return {};
+        if (stamp_if_version(h, at.record) >= stamp) return {};
         break;
       case Found::empty: break;
     }
@@ -302,8 +252,7 @@ Result<void> each_version(Handle& h, const Survey& survey, Each each) {
     auto walk = walk_of(h.space, r, w.generation, shared::tail_load(d.tail));
     while (walk.next()) {
       const RecordRef record = ref_of(h.space, walk.record(), seed);
-      const bool version = record.shape.kind == format::RecordKind::put || record.tombstone();
-      const std::uint64_t stamp = version ? stamp_if_certain(record) : 0;
+      const std::uint64_t stamp = stamp_if_version(h, record);
       if (stamp == 0) continue;
       if (auto done = each(record, stamp); !done) return done;
     }

@@ -48,7 +48,7 @@ bool next_region(RecordsState& s) noexcept {
 }
 
 bool wanted(RecordsState& s, const RecordRef& r) noexcept {
-  if (r.shape.kind != format::RecordKind::put) return false;
+  if (!format::is_put(r.shape.kind)) return false;
   const auto key = r.key();
   if (!s.own_keys && !key.empty() && key[0] == '\0') {
     if (format::tag_of(key, s.handle->space.seed()) != r.tag()) note(s, r.at, "record checksum mismatch");
@@ -78,7 +78,7 @@ void fill_queue(RecordsState& s) noexcept {
 
 // Whether the instant shows this very record for its key.
 bool shows(RecordsState& s, const RecordRef& r) noexcept {
-  const std::uint64_t stamp = stamp_if_certain(r);
+  const std::uint64_t stamp = stamp_if_version(*s.handle, r);
   if (stamp != 0 && format::stamp_time(stamp) > s.time) {
     if (const auto why = too_late(*s.handle, r, stamp)) note(s, r.at, why);
     return false;
@@ -92,8 +92,8 @@ bool shows(RecordsState& s, const RecordRef& r) noexcept {
     if (stamp != 0) note(s, r.at, "the index has lost a key; open with rebuild");
     return false;
   }
-  if (s.time == kNow) return head.record.at == r.at;
-  const AsOf then = as_of(*s.handle, head.record, s.time);
+  if (s.time == kNow) return resolve(*s.handle, head.record).record.at == r.at;
+  const Shown then = as_of(*s.handle, head.record, s.time);
   if (then.why != nullptr) return note(s, then.offset, then.why), false;
   if (then.record && then.record.at != head.record.at) walked = then.record;
   return then.record && then.record.at == r.at;

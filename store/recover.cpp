@@ -70,13 +70,14 @@ class Salvager {
 
   // What was complete when the descriptor of this life was written: what cannot be read there is no torn tail.
   struct Complete {
-    std::uint64_t tail = 0, settled = 0;  // file offsets
+    std::uint64_t tail = 0, settled = 0, synced = 0;  // file offsets
   };
   Complete complete(std::uint64_t r, std::uint64_t generation) const {
     const auto d = reader_.descriptor(r);
     if (!d || !format::intact(d->state) || format::generation_of(d->state) != generation) return {};
     const std::uint64_t base = reader_.region_offset(r);
-    return {base + std::min(d->tail, format::kFileSizeMax), base + std::min(d->settled, format::kFileSizeMax)};
+    return {base + std::min(d->tail, format::kFileSizeMax), base + std::min(d->settled, format::kFileSizeMax),
+            base + format::untag(d->synced, generation) * 8};
   }
 
   std::uint64_t life(std::uint64_t r, std::uint64_t generation, std::uint64_t run) {
@@ -88,7 +89,7 @@ class Salvager {
     FileRecord rec;
     for (std::uint64_t at = base + format::kRegionData; at + format::kRecordHeaderSize <= end;) {
       if (read_record(reader_, at, seed, end - at, rec) == nullptr) {
-        note(rec, end - at, at < known.settled);
+        judge(rec, end - at, known);
         at += format::record_size(rec.shape, at);
         covers = true;
       } else if (const std::uint64_t next = resync(at, seed, end, rec)) {
@@ -103,6 +104,7 @@ class Salvager {
         break;
       }
     }
+    end_batch();
     return covers ? run : 1;  // a run whose record is gone: its other regions may have lives of their own
   }
 
@@ -113,9 +115,57 @@ class Salvager {
     return 0;
   }
 
+  // What the batch that the walk is in says of its records.
+  struct InBatch {
+    format::BatchWalk walk;
+    std::uint64_t at = 0, stamp = 0;                            // of its envelope; stamp 0: it is not fixed
+    std::vector<std::pair<FileRecord, std::uint64_t>> waiting;  // with their room, until all have come
+  };
+
+  // Singles are versions by their own stamps.  Records of a batch are by their envelope's, and together; but of what
+  // was durable each that can be read is kept, for its batch was whole once.
+  void judge(FileRecord& rec, std::uint64_t room, const Complete& known) {
+    if (!format::in_batch(rec.shape.kind)) {
+      end_batch();
+      if (rec.is_envelope()) begin_batch(rec, rec.at < known.settled);
+      return note(rec, room, rec.at < known.settled);
+    }
+    const bool its = batch_.walk.add(rec.at, rec.header, rec.shape, rec.link, rec.body_intact);
+    const bool durable = rec.at < known.synced;
+    if (its || !durable) date(rec, its ? batch_.stamp : 0);
+    if (durable) {
+      if (batch_.walk.whole()) batch_ = {};
+      return note(rec, room, true);
+    }
+    if (!its) return;
+    batch_.waiting.emplace_back(rec, room);
+    if (!batch_.walk.whole()) return;
+    for (const auto& [one, its_room] : batch_.waiting) note(one, its_room, true);
+    batch_ = {};
+  }
+
+  void begin_batch(const FileRecord& rec, bool settled) {
+    const bool is_void = rec.header.stamp == 0 && (rec.header.word & format::kStamped) == 0;
+    if (settled && !is_void && !(rec.body_intact && rec.stamp_intact))
+      damage(rec.at, "envelope checksum mismatch", "a batch; older versions may show for its keys");
+    if (!rec.body_intact) return;
+    batch_.walk = format::BatchWalk(rec.at, rec.envelope, rec.region_seed);
+    batch_.at = rec.at;
+    if (rec.is_fixed()) batch_.stamp = format::value_of(rec.header.stamp) << 16;
+  }
+  void end_batch() {
+    if (batch_.stamp != 0) damage(batch_.at, "a batch is not whole", "older versions may show for its keys");
+    batch_ = {};
+  }
+
+  static void date(FileRecord& rec, std::uint64_t stamp) noexcept {
+    rec.header.stamp = stamp;
+    rec.stamp_intact = stamp != 0;
+    if (stamp == 0) rec.header.word = 0;
+  }
+
   void note(const FileRecord& rec, std::uint64_t room, bool settled) {
-    const bool version = rec.shape.kind == format::RecordKind::put || rec.shape.kind == format::RecordKind::tombstone;
-    if (!version) return;
+    if (!format::is_keyed(rec.shape.kind)) return;
     if (!rec.body_intact) return note_lost(rec);
     if (!rec.stamp_intact) return note_stampless(rec, settled);
     Best& best = find(rec);
@@ -124,7 +174,7 @@ class Salvager {
     best.region_seed = rec.region_seed;
     best.room = room;
     best.stamp = rec.header.stamp;
-    best.tombstone = rec.shape.kind == format::RecordKind::tombstone;
+    best.tombstone = format::is_tombstone(rec.shape.kind);
   }
 
   // Void, or torn: never a version.  But one that was settled is a version whose stamp is rotten, unless it is void.
@@ -202,6 +252,7 @@ class Salvager {
   }
 
   FileReader reader_;
+  InBatch batch_;
   const bool accept_older_;
   const Progress& progress_;
   std::unordered_multimap<std::uint64_t, Best> best_;  // by tag

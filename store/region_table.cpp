@@ -160,6 +160,7 @@ Result<std::uint64_t> claim_run_at(Handle& h, LocalSeat& seat, std::uint64_t hea
       release_claimed(h, head, *word);
       return head;
     }
+    shared::hint_store(h.space.descriptor(head + i).run, format::tagged(body.generation, i));  // published by OPEN
     step("run.2");  // † reaper releases k regions
   }
   if (auto filled = fill_space(h, head, k); !filled) {

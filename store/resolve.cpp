@@ -35,6 +35,24 @@ std::byte* Space::at_slow(std::uint64_t offset, std::uint64_t length) const noex
   return offset <= size && length <= size - offset ? base_ + offset : nullptr;
 }
 
+// Records behind the first of a batch may begin in the body of a run.
+std::uint64_t Space::head_of_body(std::uint64_t r) const noexcept {
+  const auto w = format::unpack(shared::state_load(descriptor(r).state));
+  const std::uint64_t behind = format::untag(shared::hint_load(descriptor(r).run), w.generation);
+  return behind <= r ? r - behind : r;
+}
+
+format::Why Space::locate_in_body(std::uint64_t offset, RecordRef& out) const noexcept {
+  constexpr auto kNone = "no record can be at this offset";
+  const std::uint64_t r = region_of(offset), head = home_of(offset);
+  const std::uint64_t state = shared::state_load(descriptor(head).state);
+  if (head == r || !format::may_hold_records(state) || !format::is_run(state)) return kNone;
+  const std::uint64_t k = run_length(head, format::unpack(state));
+  if (r - head >= k) return kNone;
+  const std::uint64_t room = region_offset(head) + (k << region_shift_) - offset;
+  return judge(offset, room, format::region_seed(seed_, head, format::generation_of(state)), out);
+}
+
 std::uint64_t Space::regions() const noexcept {
   const auto now = os::info(file_);
   const std::uint64_t size = now ? now->size : 0;

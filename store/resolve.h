@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 
+#include "format/batch.h"
 #include "format/head.h"
 #include "format/record.h"
 #include "format/region.h"
@@ -29,13 +30,17 @@ struct RecordRef {
   const std::byte* bytes() const noexcept { return reinterpret_cast<const std::byte*>(header); }
   std::uint64_t tag() const noexcept { return header->tag; }
   std::string_view key() const noexcept {  // "" for integers
-    return {reinterpret_cast<const char*>(bytes() + format::kRecordHeaderSize), shape.key_size};
+    return {reinterpret_cast<const char*>(bytes() + format::header_size(shape)), shape.key_size};
   }
   std::span<const std::byte> payload() const noexcept {
     return {bytes() + format::payload_start(shape, at), shape.payload_size};
   }
   std::uint64_t size() const noexcept { return format::record_size(shape, at); }
-  bool tombstone() const noexcept { return shape.kind == format::RecordKind::tombstone; }
+  bool tombstone() const noexcept { return format::is_tombstone(shape.kind); }
+  // Precondition: in_batch(shape.kind).  Never changes.
+  const format::BatchLink& link() const noexcept {
+    return *reinterpret_cast<const format::BatchLink*>(bytes() + format::kRecordHeaderSize);
+  }
   bool body_intact() const noexcept;
 };
 
@@ -91,27 +96,16 @@ class Space {
     const std::uint64_t inside = relative & (super_.region_size - 1);
     const std::uint64_t state = shared::state_load(descriptor(r).state);
     if (!format::may_hold_records(state) || inside < format::kRegionData) [[unlikely]]
-      return "no record can be at this offset";
+      return locate_in_body(offset, out);
     std::uint64_t room = super_.region_size - inside;
     if (format::is_run(state)) [[unlikely]]
       room += (run_length(r, format::unpack(state)) - 1) << region_shift_;
-    if (room < format::kRecordHeaderSize || at(offset, format::kRecordHeaderSize) == nullptr) [[unlikely]]
-      return "record is outside the file";
-    // Each field is read once: the locals are judged and used, whatever a hostile writer does to the file meanwhile.
-    auto* h = reinterpret_cast<format::RecordHeader*>(base_ + offset);
-    const std::uint64_t shape = h->shape;
-    const std::uint64_t seed = format::region_seed(seed_, r, format::generation_of(state));
-    if (h->head_check != format::head_check(h->body_check, shape, h->tag, seed, offset)) [[unlikely]]
-      return "record header checksum mismatch";
-    out.shape = format::unpack_shape(shape);
-    if (const auto why = format::check(out.shape, offset, room)) [[unlikely]]
-      return why;
-    if (at(offset, format::record_size(out.shape, offset)) == nullptr) [[unlikely]]
-      return "record is outside the file";
-    out.header = h;
-    out.at = offset;
-    out.region_seed = seed;
-    return nullptr;
+    return judge(offset, room, format::region_seed(seed_, r, format::generation_of(state)), out);
+  }
+  // The region whose descriptor speaks of a record: the head of its run, if it lies in a body.
+  std::uint64_t home_of(std::uint64_t offset) const noexcept {
+    const std::uint64_t r = region_of(offset);
+    return (shared::state_load(descriptor(r).state) & 7) != 7 ? r : head_of_body(r);
   }
 
   // Regions that may hold something: below region_hint, or below the end of the file, should the hint have rotted.
@@ -124,6 +118,28 @@ class Space {
   std::uint64_t run_length(std::uint64_t r, const format::RegionWord& w) const noexcept;
 
  private:
+  // The record at `offset` with `room` bytes to the end of its region, under the seed of its life.
+  [[gnu::always_inline]] inline format::Why judge(std::uint64_t offset, std::uint64_t room, std::uint64_t seed,
+                                                  RecordRef& out) const noexcept {
+    if (room < format::kRecordHeaderSize || at(offset, format::kRecordHeaderSize) == nullptr) [[unlikely]]
+      return "record is outside the file";
+    // Each field is read once: the locals are judged and used, whatever a hostile writer does to the file meanwhile.
+    auto* h = reinterpret_cast<format::RecordHeader*>(base_ + offset);
+    const std::uint64_t shape = h->shape;
+    if (h->head_check != format::head_check(h->body_check, shape, h->tag, seed, offset)) [[unlikely]]
+      return "record header checksum mismatch";
+    out.shape = format::unpack_shape(shape);
+    if (const auto why = format::check(out.shape, offset, room)) [[unlikely]]
+      return why;
+    if (at(offset, format::record_size(out.shape, offset)) == nullptr) [[unlikely]]
+      return "record is outside the file";
+    out.header = h;
+    out.at = offset;
+    out.region_seed = seed;
+    return nullptr;
+  }
+  std::uint64_t head_of_body(std::uint64_t r) const noexcept;
+  format::Why locate_in_body(std::uint64_t offset, RecordRef& out) const noexcept;
   std::byte* at_slow(std::uint64_t offset, std::uint64_t length) const noexcept;
 
   format::Superblock super_;

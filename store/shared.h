@@ -82,6 +82,25 @@ inline void check_store(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_
 inline void draft_store(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_order_relaxed); }
 inline Word prev_load(Word& w) noexcept { return Ref(w).load(std::memory_order_relaxed); }
 
+// ---- S18 batches ----------------------------------------------------------------------------------------------------
+// The decision word of an envelope.  A change is seq_cst: a fixer has swung all index words (S1), then reads the clock
+// (S5), then fixes; a snapshot moves the clock, reads an index word, then pushes: weaker, and a batch could be fixed at
+// an instant that was already read without it.  Load acquire: who sees FIXED sees every index word that was swung for
+// it.
+inline Word decision_load(Word& w) noexcept { return Ref(w).load(std::memory_order_acquire); }
+inline bool decision_change(Word& w, Word from, Word to) noexcept {
+  return Ref(w).compare_exchange_strong(from, to, std::memory_order_seq_cst, std::memory_order_acquire);
+}
+// prev of a batch record, by whoever helps; it stands still from the S1 swing on that installs the record.
+inline Word helped_prev_load(Word& w) noexcept { return Ref(w).load(std::memory_order_acquire); }
+inline void helped_prev_change(Word& w, Word from, Word to) noexcept {
+  Ref(w).compare_exchange_strong(from, to, std::memory_order_acq_rel, std::memory_order_acquire);
+}
+// What a reaper decides for a dead seat.  Noted before tail covers the envelope (S3), cleared before the region leaves
+// the seat (S4): else a second reaper would find the next owner's batch at the same place (H11).
+inline Word batch_load(Word& w) noexcept { return Ref(w).load(std::memory_order_acquire); }
+inline void batch_note(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_order_release); }
+
 // ---- S8 pins --------------------------------------------------------------------------------------------------------
 // Enter: seq_cst read-modify-write before the first seq_cst load of an index or parent word; a reclaimer unlinks, moves
 // the epoch, then scans pins (all seq_cst): one of the two sees the other.  Leave: release, so that reads under the pin

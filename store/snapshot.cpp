@@ -29,8 +29,10 @@ format::Why too_late(const Handle& h, const RecordRef& r, std::uint64_t stamp) n
   return nullptr;
 }
 
-AsOf as_of(const Handle& h, const RecordRef& head, std::uint64_t time) noexcept {
-  RecordRef r = head;
+Shown as_of(const Handle& h, const RecordRef& head, std::uint64_t time) noexcept {
+  const Shown now = resolve_at(h, head, time);
+  if (now.why != nullptr || !now.record) return now;
+  RecordRef r = now.record;
   std::uint64_t stamp = fill(h, r);
   if (format::stamp_time(stamp) > time)
     if (const auto why = too_late(h, r, stamp)) return {{}, why, r.at};

@@ -1,6 +1,7 @@
 // The store at one instant: pin, take the time, tick, read the newest version not after it.  Waits for nobody
 // (PROTOCOL.md SNAPSHOT).
 #pragma once
+#include "store/batch.h"
 #include "store/index.h"
 
 namespace durra::detail {
@@ -14,13 +15,8 @@ struct Instant {
 };
 Result<Instant> take_instant(Handle&);
 
-// What stands for `head`'s key at `time`: a record (maybe a tombstone), none (the key came later), or damage.
-struct AsOf {
-  RecordRef record;
-  format::Why why = nullptr;
-  std::uint64_t offset = 0;
-};
-AsOf as_of(const Handle&, const RecordRef& head, std::uint64_t time) noexcept;
+// What stands for `head`'s key at `time`: nothing when the key came later.
+Shown as_of(const Handle&, const RecordRef& head, std::uint64_t time) noexcept;
 // Null, or why a version that is later than an instant cannot be one: its stamp or the clock is rotten.
 format::Why too_late(const Handle&, const RecordRef&, std::uint64_t stamp) noexcept;
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "format/walk.h"
+#include "store/batch.h"
 #include "store/step.h"
 
 namespace durra::detail {
@@ -24,6 +25,7 @@ std::uint64_t fill(const Handle& h, const RecordRef& r) noexcept {
   for (int again = 0;; ++again) {
     const std::uint64_t word = shared::check_load(r.header->word);
     if ((word & format::kStamped) != 0) return shared::stamp_load(r.header->stamp);
+    if (format::in_batch(r.shape.kind)) return stamp_in_batch(h, r);
     if (h.read_only) {
       if (again == 64) return 0;
       continue;

@@ -6,7 +6,8 @@
 namespace durra::detail {
 
 // The certain stamp of a record that was published (found through the index); gives it one if it has none.  On a
-// read-only handle an unstamped record is read again 64 times, then answers 0: not yet certain to survive.
+// read-only handle an unstamped record is read again 64 times, then answers 0: not yet certain to survive.  A record of
+// a batch has the stamp of its envelope, 0 if that is not FIXED.
 std::uint64_t fill(const Handle&, const RecordRef&) noexcept;
 
 // The stamp if the record is certain to be a version, else 0.  Changes nothing.

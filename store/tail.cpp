@@ -31,9 +31,12 @@ std::optional<Result<Record>> find_again(TailState& t, const Position& version) 
   const Key key = version.is_text ? Key(version.text) : Key(version.id);
   const Lookup head = find(h, view(h, key));
   if (head.found == Found::damaged) return head.error();
-  if (head.found != Found::record || fill(h, head.record) != version.stamp) return {};
+  if (head.found != Found::record) return {};
+  const Shown now = resolve(h, head.record);
+  if (now.why != nullptr) return now.error();
+  if (!now.record || fill(h, now.record) != version.stamp) return {};
   if (!try_pin_again(pinned.cell())) return too_many_pins();
-  return h.make_record(head.record, pinned.cell());
+  return h.make_record(now.record, pinned.cell());
 }
 
 std::optional<Result<Record>> in_place(TailState& t, const TailEntry& e) {

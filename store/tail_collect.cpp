@@ -127,7 +127,7 @@ void Collection::walk(const Region& r, std::uint64_t from, SeenRegion& seen) {
 }
 
 bool Collection::is_wanted(const RecordRef& r) {
-  if (r.shape.kind != format::RecordKind::put && !r.tombstone()) return false;
+  if (!format::is_keyed(r.shape.kind)) return false;
   const auto key = r.key();
   if (!key.empty() && key[0] == '\0') {
     if (format::tag_of(key, h_.space.seed()) != r.tag()) note(r.at, "record checksum mismatch");
@@ -138,7 +138,7 @@ bool Collection::is_wanted(const RecordRef& r) {
 
 // Takes the record in if the instant shows it.  Its stamp, or 0: it has none, and if it is settled it never will.
 std::uint64_t Collection::consider(const RecordRef& r, bool all_newest) {
-  std::uint64_t stamp = stamp_if_certain(r);
+  std::uint64_t stamp = stamp_if_version(h_, r);
   if (!is_wanted(r)) return stamp;
   if (stamp != 0) {
     if (t_.reached.is_behind(stamp, name_of(h_, r))) return stamp;
@@ -150,7 +150,7 @@ std::uint64_t Collection::consider(const RecordRef& r, bool all_newest) {
   }
   if (stamp == 0 || !all_newest) {
     const std::uint64_t then = shown_stamp(r);  // gives the head its stamp, before its key is asked what is shown
-    stamp = stamp_if_certain(r);
+    stamp = stamp_if_version(h_, r);
     if (stamp == 0 || stamp != then || t_.reached.is_behind(stamp, name_of(h_, r))) return stamp;
   }
   add({stamp, r});

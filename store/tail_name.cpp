@@ -51,10 +51,13 @@ Result<Saved> load(Handle& h, const std::string& key) {
   const Lookup head = find(h, view(h, key));
   if (head.found == Found::damaged) return head.error();
   if (head.found != Found::record) return Saved{};
-  const std::uint64_t stamp = fill(h, head.record);
-  if (head.record.tombstone()) return Saved{};
-  if (!head.record.body_intact()) return Error{Code::damaged, 0, head.record.at, "record checksum mismatch"};
-  auto saved = parse(h, head.record);
+  const Shown now = resolve(h, head.record);
+  if (now.why != nullptr) return now.error();
+  if (!now.record) return Saved{};
+  const std::uint64_t stamp = fill(h, now.record);
+  if (now.record.tombstone()) return Saved{};
+  if (!now.record.body_intact()) return Error{Code::damaged, 0, now.record.at, "record checksum mismatch"};
+  auto saved = parse(h, now.record);
   if (saved) saved->stamp = static_cast<Stamp>(stamp);
   return saved;
 }

@@ -118,24 +118,57 @@ class Verifier {
   void walk(std::uint64_t r, const format::RegionWord& w, std::uint64_t base, std::uint64_t tail, std::uint64_t size) {
     const std::uint64_t seed = format::region_seed(reader_.seed(), r, w.generation);
     FileRecord rec;
+    batch_ = {};
+    fixed_ = false;
     std::uint64_t at = base + format::kRegionData;
     const std::uint64_t end = base + tail;
     while (at < end) {
       if (const auto why = read_record(reader_, at, seed, end - at, rec))
         return damage(at, why, named(r) + "; what follows in it was not read");
-      const bool is_void = rec.header.stamp == 0 && (rec.header.word & format::kStamped) == 0;
-      if (!rec.body_intact && !is_void)
-        damage(at, "record checksum mismatch",
-               named(r, rec) + ", " + std::to_string(rec.shape.payload_size) + " bytes");
-      else if (!stamp_agrees(rec))
-        damage(at, "record stamp: checksum mismatch", named(r, rec));
-      const bool version = rec.shape.kind == format::RecordKind::put || rec.shape.kind == format::RecordKind::tombstone;
-      if (version && rec.body_intact && rec.stamp_intact) versions_.push_back({rec.header.tag, at});
+      if (const auto why = follow_batch(rec)) damage(rec.at, why, named(r, rec));
+      if (!format::in_batch(rec.shape.kind)) judge_single(r, rec);
       ++verdict_.records;
       verdict_.bytes += rec.shape.payload_size;
       at += format::record_size(rec.shape, at);
     }
+    if (batch_.open() && fixed_) damage(batch_.envelope_at(), "batch: records are missing", named(r));
     if (torn(w, end, base + size)) ++verdict_.torn_tails;
+  }
+
+  void judge_single(std::uint64_t r, const FileRecord& rec) {
+    const bool is_void = rec.header.stamp == 0 && (rec.header.word & format::kStamped) == 0;
+    if (!rec.body_intact && !is_void)
+      damage(rec.at, "record checksum mismatch",
+             named(r, rec) + ", " + std::to_string(rec.shape.payload_size) + " bytes");
+    else if (!stamp_agrees(rec))
+      damage(rec.at, "record stamp: checksum mismatch", named(r, rec));
+    if (format::is_keyed(rec.shape.kind) && rec.body_intact && rec.stamp_intact)
+      versions_.push_back({rec.header.tag, rec.at});
+  }
+
+  // Records of a batch are versions all together.  Null, or what is wrong with it.
+  format::Why follow_batch(const FileRecord& rec) {
+    if (format::in_batch(rec.shape.kind)) {
+      const bool its = batch_.add(rec.at, rec.header, rec.shape, rec.link, rec.body_intact);
+      if (!fixed_) return nullptr;  // whatever it says, it is void
+      if (!its) return fixed_ = false, "batch: not what was put";
+      in_batch_.push_back({rec.header.tag, rec.at});
+      if (!rec.body_intact) return "record checksum mismatch";
+      if (!stamp_agrees(rec)) return "record stamp: checksum mismatch";
+      if (batch_.open()) return nullptr;
+      if (batch_.whole()) versions_.insert(versions_.end(), in_batch_.begin(), in_batch_.end());
+      return batch_.whole() ? nullptr : "batch: not what was put";
+    }
+    const bool broken = batch_.open() && fixed_;
+    batch_ = {};
+    fixed_ = false;
+    in_batch_.clear();
+    if (broken) return "batch: records are missing";
+    if (rec.shape.kind != format::RecordKind::envelope || !rec.body_intact) return nullptr;
+    if (!rec.is_envelope()) return "envelope: not one";
+    fixed_ = rec.is_fixed();
+    batch_ = format::BatchWalk(rec.at, rec.envelope, rec.region_seed);
+    return nullptr;
   }
 
   // Stamp and check are two words: in a live store they may have been read in the middle of being given.
@@ -218,7 +251,10 @@ class Verifier {
     const auto& super = reader_.super();
     if (offset < super.regions_offset) return false;
     const std::uint64_t inside = (offset - super.regions_offset) % super.region_size;
-    return inside >= format::kRegionData && reader_.holds(offset, format::kRecordHeaderSize);
+    if (!reader_.holds(offset, format::kRecordHeaderSize)) return false;
+    if (inside >= format::kRegionData) return true;
+    const auto d = reader_.descriptor(reader_.region_of(offset));  // a run's body has no header
+    return d && format::unpack(d->state).state == RegionState::body;
   }
 
   // In a live store a word may have moved on while we looked at what it said.
@@ -232,8 +268,12 @@ class Verifier {
   const Progress& progress_;
   Verdict verdict_{};
   std::set<std::uint32_t> living_;
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> versions_;  // tag and place of every version met
-  std::vector<std::uint64_t> indexed_;                             // tags of the records that the index names
+  using Versions = std::vector<std::pair<std::uint64_t, std::uint64_t>>;  // tag and place
+  Versions versions_;                                                     // every one that was met
+  format::BatchWalk batch_;
+  bool fixed_ = false;                  // the batch is
+  Versions in_batch_;                   // of it, so far
+  std::vector<std::uint64_t> indexed_;  // tags of the records that the index names
   std::uint64_t described_ = 0;
 };
 

@@ -1,6 +1,7 @@
 // Sleeping until something changes, and waking those who do (PROTOCOL.md WAIT).
 #pragma once
 #include <algorithm>
+#include <bit>
 
 #include "store/handle.h"
 
@@ -21,6 +22,12 @@ void wake_sleepers(const Handle&, std::uint64_t word) noexcept;
     return;
   wake_sleepers(h, mine);
   wake_sleepers(h, kTailWord);
+}
+
+// The same for all keys of a batch: `words` has the bits of their words.
+inline void wake_words(const Handle& h, std::uint32_t words) noexcept {
+  for (std::uint32_t left = words | 1u << kTailWord; left != 0; left &= left - 1)
+    wake_sleepers(h, static_cast<std::uint64_t>(std::countr_zero(left)));
 }
 
 // The end of a wait.

@@ -10,22 +10,6 @@ namespace {
 
 std::uint8_t log2_of(std::uint32_t power) noexcept { return static_cast<std::uint8_t>(std::countr_zero(power)); }
 
-std::optional<Error> refuse_how(const Handle& h, const Put& how) noexcept {
-  const Durability d = how.durability.value_or(h.durability);
-  if (d == Durability::power && h.is_volatile)
-    return Error{Code::unsupported, 0, 0, "this file system's files do not survive a power cut"};
-  if (d == Durability::interval && h.durability != d)
-    return Error{Code::unsupported, 0, 0, "only a handle opened with Durability::interval has the thread that syncs"};
-  return {};
-}
-
-// LZ4 if it makes the payload smaller; else empty.
-std::vector<std::byte> packed(std::span<const std::byte> raw) {
-  std::vector<std::byte> out(std::min(format::compress_bound(raw.size()), raw.size()));
-  out.resize(format::compress(raw, out));
-  return out;
-}
-
 Change change(Handle& h, const Key& key, format::RecordKind kind, std::uint64_t payload_size, std::uint32_t align) {
   Change c;
   c.key = view(h, key);
@@ -59,6 +43,21 @@ Result<void> erase(Handle& h, const Key& key, std::optional<Stamp> seen) {
 }
 
 }  // namespace
+
+std::optional<Error> refuse_how(const Handle& h, const Put& how) noexcept {
+  const Durability d = how.durability.value_or(h.durability);
+  if (d == Durability::power && h.is_volatile)
+    return Error{Code::unsupported, 0, 0, "this file system's files do not survive a power cut"};
+  if (d == Durability::interval && h.durability != d)
+    return Error{Code::unsupported, 0, 0, "only a handle opened with Durability::interval has the thread that syncs"};
+  return {};
+}
+
+std::vector<std::byte> packed(std::span<const std::byte> raw) {
+  std::vector<std::byte> out(std::min(format::compress_bound(raw.size()), raw.size()));
+  out.resize(format::compress(raw, out));
+  return out;
+}
 
 // A draft occupies a seat and writes beyond the tail of the seat's region: nobody sees it, nothing waits for it, and a
 // death leaves bytes that the next owner writes over.

@@ -11,7 +11,8 @@ import xxhash
 
 M64 = 2**64 - 1
 DATA = 0
-PUT, TOMBSTONE = 1, 2
+PUT, TOMBSTONE, BATCH_PUT, BATCH_TOMBSTONE, ENVELOPE = 1, 2, 3, 4, 5
+FIXED = 2
 
 
 def xxh3(data, seed):
@@ -58,6 +59,29 @@ class File:
     def read(self, at, n):
         self.f.seek(at)
         return self.f.read(n).ljust(n, b"\0")
+
+
+class Batch:
+    """The records behind one envelope: versions all together, or none."""
+
+    def __init__(self, at, payload, seed, stamp):
+        self.at, self.seed, self.stamp, self.next, self.kept, self.heads = at, seed, stamp, at + 72, [], b""
+        self.count, self.size, self.whole = struct.unpack("<QQQ", payload) if len(payload) == 24 else (0, 0, 0)
+
+    def add(self, at, header, body, end, record):
+        """True when this was the last record and all of it is there."""
+        if at != self.next or struct.unpack_from("<Q", body)[0] != at - self.at:
+            self.count = 0
+        self.next = end
+        self.heads += header[:8]
+        self.kept.append(record)
+        return (len(self.kept) == self.count and end == self.at + 72 + self.size
+                and self.whole == xxh3(self.heads, self.seed + self.at))
+
+    def versions(self):
+        if self.stamp:
+            for kind, key, payload, tag in self.kept:
+                yield kind, key, self.stamp, payload, tag
 
 
 class Reader:
@@ -113,6 +137,7 @@ class Reader:
 
     def records(self, r, generation, run):
         """Yields (kind, key or id, stamp, payload) of the versions, up to the first record that is not whole."""
+        batch = None
         base, seed = self.regions_at + r * self.region_size, self.region_seed(r, generation)
         end, at = base + run * self.region_size, base + 64
         while at + 48 <= end:
@@ -120,7 +145,8 @@ class Reader:
             head, body, shape, tag, _, stamp, word = struct.unpack("<IIQQQQQ", h)
             size, key_size = shape & (1 << 44) - 1, shape >> 44 & 0x7FF
             kind, align = shape >> 55 & 7, (shape >> 58 & 15) + 3
-            payload_at = align_up(at + 48 + key_size, 1 << align)
+            key_at = 64 if kind in (BATCH_PUT, BATCH_TOMBSTONE) else 48
+            payload_at = align_up(at + key_at + key_size, 1 << align)
             expected = mix64(mix64((seed + at) & M64 ^ shape) + tag + body * 0x9E3779B97F4A7C15)
             if (head != expected & 0xFFFFFFFF or not 1 <= kind <= 6 or align > 12 or key_size > 1024
                     or kind in (2, 4) and size or align_up(payload_at + size, 8) > end):
@@ -131,15 +157,27 @@ class Reader:
             payload = b[payload_at - at - 48:]
             if shape >> 62 & 1:
                 payload = self.unpack(at, payload)
-            key = b[:key_size] if key_size else unmix64(tag) ^ self.seed
-            certain = mix64(stamp ^ mix64(seed + at)) | 1 << 63
-            if stamp and stamp >> 62 == 0 and word == certain and kind in (PUT, TOMBSTONE):
-                if key_size and tag != xxh3(key, self.seed):
-                    self.damage.append((at, "tag of another key"))
-                else:
-                    yield kind, key, stamp, payload
+            key = b[key_at - 48:key_at - 48 + key_size] if key_size else unmix64(tag) ^ self.seed
+            certain = stamp and stamp >> 62 == 0 and word == mix64(stamp ^ mix64(seed + at)) | 1 << 63
+            if kind == ENVELOPE:
+                batch = Batch(at, payload, seed, stamp >> 16 << 16 if certain and stamp & 0xFFFF == FIXED else 0)
+            elif kind in (BATCH_PUT, BATCH_TOMBSTONE):
+                if batch and batch.add(at, h, b, align_up(payload_at + size, 8), (kind - 2, key, payload, tag)):
+                    for one in batch.versions():
+                        yield from self.version(at, *one)
+                    batch = None
+            else:
+                batch = None
+                if certain and kind in (PUT, TOMBSTONE):
+                    yield from self.version(at, kind, key, stamp, payload, tag)
             at = align_up(payload_at + size, 8)
         self.end = at
+
+    def version(self, at, kind, key, stamp, payload, tag):
+        if isinstance(key, bytes) and tag != xxh3(key, self.seed):
+            self.damage.append((at, "tag of another key"))
+        else:
+            yield kind, key, stamp, payload
 
     def unpack(self, at, payload):
         raw = int.from_bytes(payload[:4], "little")

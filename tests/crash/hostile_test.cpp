@@ -387,6 +387,10 @@ std::string fill(World& w, bool killed) {
   auto s = make(w, op);
   s->put("packed", std::string(4'000, 'p'), {.compress = true}).value();
   w.model["packed"] = std::string(4'000, 'p');
+  Batch together;
+  for (const char* k : {"one", "two", "three"}) together.put(k, w.model[k] = std::string("batched ") + k);
+  s->put(together.erase("k9")).value();
+  w.model.erase("k9");
   s.reset();
   if (killed) {
     EXPECT_TRUE(ends_at([&] { op.run(w); }, {"put.5"}));

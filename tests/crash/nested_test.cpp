@@ -60,8 +60,8 @@ class ReaperKilled : public testing::TestWithParam<const char*> {};
 TEST_P(ReaperKilled, the_next_one_finishes) { die_twice_everywhere(operation(GetParam()), 2); }
 
 INSTANTIATE_TEST_SUITE_P(Operations, ReaperKilled,
-                         testing::Values("put_new", "erase", "claim", "large_put", "leaf_growth", "leaf_split",
-                                         "adopt"),
+                         testing::Values("put_new", "erase", "claim", "large_put", "leaf_growth", "leaf_split", "adopt",
+                                         "batch", "batch_if"),
                          [](const auto& op) { return std::string(op.param); });
 
 // A rebuild that died is begun again, and dies again: whoever comes third starts over.

@@ -96,5 +96,86 @@ INSTANTIATE_TEST_SUITE_P(Operations, StoppedAtEachStep,
                                          "leaf_growth", "leaf_split"),
                          [](const auto& op) { return std::string(op.param); });
 
+// ---- Batches --------------------------------------------------------------------------------------------------------
+using Contents = std::map<std::string, std::optional<std::string>>;
+
+Contents contents_of(const Operation& op, const auto& from) {
+  Contents all;
+  const auto look_at = [&](const std::string& k) {
+    auto r = from.get(key_of(k));
+    all[k] = r ? std::optional(r->str()) : std::nullopt;
+  };
+  look_at(op.key);
+  for (const auto& [k, v] : op.also) look_at(k);
+  return all;
+}
+
+// A batch that stopped anywhere is finished by the first who writes to one of its keys, and until then nobody sees any
+// of it: before or after that write, it is all there or not at all.
+void stop_batch(const Operation& op, const Point& at) {
+  SCOPED_TRACE(op.name + " stopped at " + at.name());
+  const auto begun = std::chrono::steady_clock::now();
+  World w;
+  auto survivor = make(w, op);
+  const Contents old = contents_of(op, *survivor);
+  Contents done = op.also;
+  done[op.key] = op.after;
+  Stopped child([&] { op.run(w); }, at);
+  ASSERT_TRUE(child.reached());
+
+  std::optional<Snapshot> then = survivor->snapshot().value();
+  const Contents first = contents_of(op, *survivor);
+  EXPECT_TRUE(first == old || first == done) << "half a batch";
+  EXPECT_EQ(contents_of(op, *then), first);
+  const std::string& other = op.also.begin()->first;
+  ASSERT_TRUE(survivor->put(key_of(other), "mine"));
+  EXPECT_EQ(contents_of(op, *then), first) << "an instant changed";
+  Contents now = contents_of(op, *survivor);
+  EXPECT_EQ(now.at(other), "mine");
+  const auto with = [&](Contents c) { return c[other] = "mine", c; };
+  const bool early = now == with(done);  // it was there, or has been finished for its owner
+  EXPECT_TRUE(early || now == with(old)) << "half a batch";
+  EXPECT_TRUE(first != done || early) << "it went away";
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, kLimit);
+
+  const int status = child.finish();
+  const Contents last = contents_of(op, *survivor);
+  if (early) {
+    EXPECT_EQ(status, 0);
+    EXPECT_EQ(last, now);
+  } else if (op.name == "batch_if") {
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 125) << "a conflict was not noticed: " << status;
+    EXPECT_EQ(last, now);
+  } else {
+    EXPECT_EQ(status, 0);
+    EXPECT_EQ(last, done);
+  }
+  EXPECT_EQ(contents_of(op, *then), first);
+  then.reset();
+  survivor.reset();
+  const Store rebuilt = reopen(w.path, true);
+  EXPECT_EQ(contents_of(op, rebuilt), last);
+  expect_undamaged(w.path);
+}
+
+class BatchStoppedAtEachStep : public testing::TestWithParam<const char*> {};
+
+TEST_P(BatchStoppedAtEachStep, others_finish_it_and_nobody_waits) {
+  const Operation op = operation(GetParam());
+  Steps steps;
+  {
+    World w;
+    const auto survivor = make(w, op);
+    steps = steps_of([&] { op.run(w); });
+  }
+  const auto points = points_of(steps, 4);
+  EXPECT_FALSE(points.empty());
+  for (const Point& at : points) stop_batch(op, at);
+}
+
+INSTANTIATE_TEST_SUITE_P(Operations, BatchStoppedAtEachStep,
+                         testing::Values("batch", "batch_if", "batch_large", "batch_growth"),
+                         [](const auto& op) { return std::string(op.param); });
+
 }  // namespace
 }  // namespace durra::test

@@ -90,6 +90,8 @@ void leave_dead(World& w, const Operation& what, const Point& at) {
   for (const auto& [k, v] : what.acknowledged) w.model[k] = v;
 }
 
+}  // namespace
+
 Operation simple(const std::string& name, const std::string& key, std::optional<std::string> after,
                  std::function<void(Store&)> act) {
   return {.name = name,
@@ -99,6 +101,8 @@ Operation simple(const std::string& name, const std::string& key, std::optional<
           .after = std::move(after),
           .acknowledged = {{kWarm, warm_value()}}};
 }
+
+namespace {
 
 std::vector<Operation> writes() {
   return {
@@ -267,7 +271,8 @@ std::vector<Operation> reaps() {
                    .run = opens,
                    .key = what.key,
                    .after = what.after,
-                   .crowded = what.crowded});
+                   .crowded = what.crowded,
+                   .also = what.also});
   };
   add("put_over", {"put.5"});
   add("claim", {"claim.4"});
@@ -275,6 +280,10 @@ std::vector<Operation> reaps() {
   add("large_put", {"claim.5"});
   add("leaf_split", {"grow.1", 1});
   add("sync", {"sync.2"});
+  add("batch", {"batch.3"});
+  add("batch", {"batch.5", 1});
+  add("batch", {"batch.6"});
+  add("batch_large", {"batch.copy", 2});
   return all;
 }
 
@@ -296,13 +305,13 @@ Options small_store() {
 
 std::vector<Operation> operations() {
   std::vector<Operation> all;
-  for (const auto& some : {writes(), claims(), syncs(), growths(), comings_and_goings(), reaps()})
+  for (const auto& some : {writes(), claims(), syncs(), growths(), batches(), comings_and_goings(), reaps()})
     all.insert(all.end(), some.begin(), some.end());
   return all;
 }
 
 Operation operation(const std::string& name) {
-  for (const auto& some : {writes(), claims(), syncs(), growths(), comings_and_goings()})
+  for (const auto& some : {writes(), claims(), syncs(), growths(), batches(), comings_and_goings()})
     for (const Operation& o : some)
       if (o.name == name) return o;
   throw std::out_of_range(name);
@@ -416,6 +425,11 @@ void Aftermath::first_glance(const Store& s) {
     EXPECT_TRUE(seen == old || seen == op_.after) << "torn: " << seen.value_or("(absent)").substr(0, 60);
     if (seen) w_.model[key] = *seen;
     if (!seen) w_.model.erase(key);
+    if (seen == op_.after && seen != old)
+      for (const auto& [k, v] : op_.also) {  // the rest of a batch, done with it
+        if (v) w_.model[k] = *v;
+        if (!v) w_.model.erase(k);
+      }
   }
 }
 
@@ -424,7 +438,15 @@ void Aftermath::first_look(const Store& s) {
   expect_content(s, w_.model);
 }
 
+// A batch that a dead one left undecided is decided by the first who writes to one of its keys.
+void Aftermath::decide(Store& s) {
+  if (op_.also.empty()) return;
+  EXPECT_EQ(s.put_if(key_of(op_.key), "never", Stamp{1}).error().code, Code::conflict);
+  first_look(s);
+}
+
 void Aftermath::works(Store& s) {
+  decide(s);
   if (const std::string key = key_of(op_, s); !key.empty()) expect_usable(s, key);
   expect_usable(s, "k5");
   expect_usable(s, "nobody's");

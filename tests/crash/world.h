@@ -37,7 +37,13 @@ struct Operation {
   bool alone = false;                           // nobody else may have the store open
   bool from_nothing = false;                    // there is no store before
   Model acknowledged{};                         // what the child puts before it arms itself
+  // A batch: what else it changes, all together with `key` or not at all.
+  std::map<std::string, std::optional<std::string>> also{};
 };
+// A child that opens the store, owns a region, and then does one thing while it is armed.
+Operation simple(const std::string& name, const std::string& key, std::optional<std::string> after,
+                 std::function<void(Store&)> act);
+std::vector<Operation> batches();
 std::string key_of(const Operation&, const Store&);                               // what it changes
 inline void PrintTo(const Operation& op, std::ostream* out) { *out << op.name; }  // in names of tests
 std::vector<Operation> operations();
@@ -75,6 +81,7 @@ class Aftermath {
   void agrees(const Store&);  // a fresh opener, who has reaped
 
  private:
+  void decide(Store&);
   const Operation& op_;
   World& w_;
 };

@@ -248,6 +248,96 @@ struct DoDraft : OnKey {
   }
 };
 
+// One change of a list of them, and how a batch names the version that must be there.
+struct Change {
+  int k = 0;
+  bool erase = false;
+  Payload payload;
+  int condition = 0;  // 0–5: none; 6, 7: the current version; 8: absent; 9: a stale one
+};
+std::ostream& operator<<(std::ostream& os, const Change& c) {
+  os << (c.erase ? "erase #" : "put #") << c.k;
+  if (!c.erase) os << " " << c.payload;
+  if (c.condition >= 6) os << " if " << (c.condition == 9 ? "stale" : c.condition == 8 ? "absent" : "current");
+  return os;
+}
+
+using Changes = std::vector<Change>;
+rc::Gen<Changes> some_changes(int size) {
+  using rc::gen::set;
+  return rc::gen::resize(
+      size, rc::gen::container<Changes>(rc::gen::build<Change>(set(&Change::k, some_key()), set(&Change::erase),
+                                                               set(&Change::payload, some_payload()),
+                                                               set(&Change::condition, rc::gen::inRange(0, 10)))));
+}
+
+// All of its changes or none.  Of several of one key the last counts, and conditions stay.
+struct DoBatch : Command {
+  Changes changes = *some_changes(8);
+  unsigned by = *rc::gen::inRange(0u, 4u);
+  bool compress = *rc::gen::arbitrary<bool>();
+  std::string expected(const Model& m) const {
+    std::map<int, int> conditions;
+    bool holds = true;
+    for (const Change& c : changes) {
+      if (c.condition < 6) continue;
+      if (++conditions[c.k] > 1) return "invalid";
+      const bool there = m.now.contains(c.k);
+      holds = holds && (c.condition == 9 ? false : there ? c.condition != 8 : true);
+    }
+    return holds ? "ok" : "conflict";
+  }
+  void apply(Model& m) const override {
+    if (expected(m) != "ok") return;
+    for (const Change& c : changes) {
+      if (c.erase)
+        m.now.erase(c.k);
+      else
+        m.now[c.k] = c.payload;
+    }
+  }
+  Stamp seen(const Change& c, const Model& m, const System& s) const {
+    if (c.condition == 9) return s.stale(c.k, 0);
+    return c.condition == 8 || !m.now.contains(c.k) ? absent : s.stamps.at(c.k).back();
+  }
+  Batch batch(const Model& m, const System& s) const {
+    Batch b;
+    for (const Change& c : changes) {
+      if (c.erase && c.condition < 6) b.erase(key(c.k));
+      if (c.erase && c.condition >= 6) b.erase_if(key(c.k), seen(c, m, s));
+      if (!c.erase && c.condition < 6) b.put(key(c.k), c.payload.bytes());
+      if (!c.erase && c.condition >= 6) b.put_if(key(c.k), c.payload.bytes(), seen(c, m, s));
+    }
+    return b;
+  }
+  void run(const Model& m, System& s) const override {
+    const auto done = s.handle(by).put(batch(m, s), {.compress = compress});
+    RC_ASSERT(outcome(done) == expected(m));
+    if (!done) return;
+    Model next = m;
+    apply(next);
+    std::optional<Stamp> one;
+    for (const Change& c : changes) {
+      const auto record = s.handle(by + 1).get(key(c.k));
+      RC_ASSERT(static_cast<bool>(record) == next.now.contains(c.k));
+      if (!record) continue;
+      RC_ASSERT(!one || *one == record->stamp());
+      one = record->stamp();
+    }
+    std::map<int, bool> noted;
+    for (const Change& c : changes)
+      if (next.now.contains(c.k) && !noted[c.k]) {
+        noted[c.k] = true;
+        s.changed(c.k, *one);
+      }
+  }
+  void show(std::ostream& os) const override {
+    os << "batch by handle " << by << (compress ? ", compressed {" : " {");
+    for (const Change& c : changes) os << " " << c << ";";
+    os << " }";
+  }
+};
+
 // ---- Reads ----------------------------------------------------------------------------------------------------------
 struct DoReadAll : Command {
   unsigned by = *rc::gen::inRange(0u, 4u);
@@ -356,25 +446,12 @@ struct DoReopen : Command {
   void show(std::ostream& os) const override { os << "close all and open" << (rebuild ? ", rebuilding" : ""); }
 };
 
-struct Change {
-  int k = 0;
-  bool erase = false;
-  Payload payload;
-};
-std::ostream& operator<<(std::ostream& os, const Change& c) {
-  os << (c.erase ? "erase #" : "put #") << c.k;
-  if (!c.erase) os << " " << c.payload;
-  return os;
-}
-
 // A process of its own opens the store, makes its changes, and is killed once the last one is acknowledged; a draft
 // that it never published dies with it.
 struct DoDie : Command {
-  std::vector<Change> changes =
-      *rc::gen::resize(5, rc::gen::container<std::vector<Change>>(
-                              rc::gen::build<Change>(rc::gen::set(&Change::k, some_key()), rc::gen::set(&Change::erase),
-                                                     rc::gen::set(&Change::payload, some_payload()))));
-  bool alone = *rc::gen::arbitrary<bool>();  // nobody else has it open: the next opener must trust or rebuild
+  Changes changes = *some_changes(5);
+  bool together = *rc::gen::arbitrary<bool>();  // as one batch
+  bool alone = *rc::gen::arbitrary<bool>();     // nobody else has it open: the next opener must trust or rebuild
   void checkPreconditions(const Model& m) const override {
     if (alone) RC_PRE(m.snapshots.empty() && m.records.empty());
   }
@@ -392,7 +469,15 @@ struct DoDie : Command {
     if (!mine) return 2;
     auto draft = mine->draft("never published", 100'000);
     if (!draft) return 3;
+    Batch all;
     for (const Change& c : changes) {
+      if (c.erase)
+        all.erase(key(c.k));
+      else
+        all.put(key(c.k), c.payload.bytes());
+    }
+    if (together && !mine->put(all)) return 7;
+    for (const Change& c : together ? Changes{} : changes) {
       const auto erased = c.erase ? mine->erase(key(c.k)) : Result<void>{};
       if (!erased && erased.error().code != Code::not_found) return 4;
       if (!c.erase && !mine->put(key(c.k), c.payload.bytes())) return 5;
@@ -420,7 +505,7 @@ struct DoDie : Command {
     check_all(next, s, 1);
   }
   void show(std::ostream& os) const override {
-    os << "a process" << (alone ? ", alone," : "") << " does {";
+    os << "a process" << (alone ? ", alone," : "") << (together ? " does together {" : " does {");
     for (const Change& c : changes) os << " " << c << ";";
     os << " } and is killed";
   }
@@ -466,8 +551,8 @@ RC_GTEST_PROP(StoreMachine, a_store_is_a_map, ()) {
   rc::state::check(
       Model{}, system,
       rc::state::gen::execOneOfWithArgs<DoPut, DoPut, DoPut, DoErase, DoPutIf, DoPutIf, DoEraseIf, DoUpdate, DoDraft,
-                                        DoReadAll, DoSnapshot, DoCheckSnapshots, DoHold, DoDropRecords, DoOpen, DoClose,
-                                        DoReopen, DoDie, DoCopy, DoVerify>());
+                                        DoBatch, DoBatch, DoReadAll, DoSnapshot, DoCheckSnapshots, DoHold,
+                                        DoDropRecords, DoOpen, DoClose, DoReopen, DoDie, DoCopy, DoVerify>());
 }
 
 }  // namespace

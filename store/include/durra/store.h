@@ -30,6 +30,7 @@ struct Handle;  // process-local state of one opened store
 struct DraftState;
 struct RecordsState;
 struct TailState;
+struct BatchOps;
 Handle* handle_of(const Store&) noexcept;
 }  // namespace detail
 
@@ -148,6 +149,28 @@ class Draft {
   std::unique_ptr<detail::DraftState> state_;
 };
 
+// A private list of puts and erases; nothing is shared before store.put(batch).  Then a crash or a power cut leaves all
+// of it or none, and a Snapshot sees all of it or none.  Two gets around it may see old then new, never new then old.
+// It copies what it is given.  One thread at a time.
+class Batch {
+ public:
+  // Of several changes of one key the last counts.  Erasing a key that is not there is no error.
+  Batch& put(Key, Bytes);
+  Batch& erase(Key);
+  // Conditions: store.put(batch) does nothing and answers `conflict` unless each of these keys is still at its stamp
+  // (`absent`: not there).  Without them two batches that read before they write would lose updates.  At most one
+  // condition a key (`invalid`); it stays when a later change of the key says what to put.
+  Batch& put_if(Key, Bytes, Stamp seen);
+  Batch& erase_if(Key, Stamp seen);
+  std::size_t size() const noexcept { return count_; }  // changes, as they were added
+  void clear() noexcept;
+
+ private:
+  friend struct detail::BatchOps;
+  std::vector<std::byte> ops_;
+  std::size_t count_ = 0;
+};
+
 // Every live record once, in no order.  Exact on a Snapshot; on a Store as of the call that made it.
 // A Record& is good until the iterator moves on, unless moved out of.
 class Records {
@@ -207,6 +230,11 @@ class Store {
   // sort in the order of its calls; a Tail with the prefix "log/" sees each of them.  Errors: as put; `invalid` and
   // `too_large` for a log whose name could not be a key.
   Result<Stamp> append(std::string_view log, Bytes, const Put& = {});
+
+  // All of the batch or nothing.  Every key is judged as by put; the errors are put's, and `conflict` when a condition
+  // does not hold; `too_large` beyond 65,535 changes or a quarter of max_size; `invalid` for two conditions on one key.
+  // An empty batch is done.
+  Result<void> put(const Batch&, const Put& = {});
 
   // Write `size` bytes straight into the file; `fill` gets them as std::span<std::byte>.  If it throws, nothing was
   // put.

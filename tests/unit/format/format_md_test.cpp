@@ -48,7 +48,7 @@ TEST(FormatMd, offsets_and_sizes_of_every_field) {
   std::map<std::string, std::vector<Row>> expected;
   for (const Field& f : kFields)
     expected[f.structure].push_back({std::to_string(f.offset), std::to_string(f.size), f.name});
-  EXPECT_EQ(expected.size(), 8u);
+  EXPECT_EQ(expected.size(), 10u);
   for (const auto& [structure, fields] : expected) {
     auto rows = table_after("### " + structure + " (");
     for (auto& row : rows) row.resize(3);
@@ -61,7 +61,8 @@ TEST(FormatMd, sizes_of_every_structure) {
       {"Superblock", sizeof(Superblock)},     {"Control", sizeof(Control)},
       {"Identity", sizeof(Identity)},         {"Seat", sizeof(Seat)},
       {"Descriptor", sizeof(Descriptor)},     {"RegionHeader", sizeof(RegionHeader)},
-      {"RecordHeader", sizeof(RecordHeader)}, {"TailPosition", sizeof(TailPosition)}};
+      {"RecordHeader", sizeof(RecordHeader)}, {"TailPosition", sizeof(TailPosition)},
+      {"BatchLink", sizeof(BatchLink)},       {"Envelope", sizeof(Envelope)}};
   const auto lines = lines_of_format_md();
   for (const auto& [structure, size] : sizes)
     EXPECT_EQ(std::count(lines.begin(), lines.end(), "### " + structure + " (" + std::to_string(size) + " bytes)"), 1)
@@ -123,6 +124,11 @@ TEST(FormatMd, bits_of_a_shape) {
                         {"align_log2", word(align)},
                         {"compressed", word(compressed)},
                         {"relocated", word(relocated)}});
+}
+
+TEST(FormatMd, bits_of_a_decision) {
+  expect_bits("Decision",
+              {{"verdict", decision(static_cast<Verdict>(0xffff))}, {"value", decision(Verdict::none, ~0ULL)}});
 }
 
 TEST(FormatMd, bits_of_the_index) {

@@ -184,6 +184,38 @@ TEST(HandMade, a_compressed_payload_is_unpacked) {
   EXPECT_GT(a.lines[0].size(), 1000u);
 }
 
+TEST(HandMade, a_batch_counts_when_it_is_fixed_and_whole) {
+  const std::vector<Put> puts{{.key = "a", .payload = "new", .stamp = 0},
+                              {.id = 7, .payload = "seven", .stamp = 0, .align_log2 = 12},
+                              {.key = "erased", .stamp = 0, .kind = RecordKind::tombstone}};
+  const auto read = [&](std::uint64_t decision, bool broken) {
+    MadeFile f;
+    auto r = f.region(0, 1);
+    r.append({.key = "erased", .payload = "x", .stamp = stamp(4)});
+    r.append({.key = "a", .payload = "old", .stamp = stamp(1)});
+    r.append_batch(puts, decision);
+    r.append({.key = "z", .payload = "behind", .stamp = stamp(9)});
+    if (broken) r.bytes[r.tail - 130] ^= std::byte{1};  // in the last record of the batch
+    f.write(r);
+    f.describe(0, {.state = RegionState::sealed, .generation = 1}, r.tail);
+    const auto a = f.read();
+    EXPECT_EQ(a.status, 0);
+    return a.lines;
+  };
+  const std::string behind = R"({"key": "z", "stamp": "9.0", "base64": "YmVoaW5k"})";
+  EXPECT_EQ(read(decision(Verdict::fixed, 6), false),
+            (Lines{R"({"id": 7, "stamp": "6.0", "base64": "c2V2ZW4="})",
+                   R"({"key": "a", "stamp": "6.0", "base64": "bmV3"})", behind}));
+  const Lines old{R"({"key": "a", "stamp": "1.0", "base64": "b2xk"})",
+                  R"({"key": "erased", "stamp": "4.0", "base64": "eA=="})"};
+  for (const Verdict v : {Verdict::pending, Verdict::conflict, Verdict::reaped, Verdict::none}) {
+    auto lines = old;
+    lines.push_back(behind);
+    EXPECT_EQ(read(decision(v), false), lines) << static_cast<int>(v);
+  }
+  EXPECT_EQ(read(decision(Verdict::fixed, 6), true), old) << "a torn tail: nothing behind it counts";
+}
+
 TEST(HandMade, a_torn_tail_is_normal_and_damage_below_synced_is_not) {
   MadeFile f;
   auto r = f.region(0, 1);

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "format/batch.h"
 #include "format/record.h"
 #include "format/region.h"
 
@@ -19,6 +20,7 @@ struct Put {
   RecordKind kind = RecordKind::put;
   std::uint8_t align_log2 = 3;
   bool compressed = false;
+  std::optional<BatchLink> link = {};  // of a batch record
 };
 
 // The bytes of one life of one region (or run), records appended in order.
@@ -38,7 +40,8 @@ class MadeRegion {
         p.payload.size(), static_cast<std::uint32_t>(p.key.size()), p.kind, p.align_log2, p.compressed, false};
     std::byte* start = bytes.data() + tail;
     std::byte* payload = start + payload_start(shape, at);
-    std::memcpy(start + kRecordHeaderSize, p.key.data(), p.key.size());
+    if (p.link) std::memcpy(start + kRecordHeaderSize, &*p.link, sizeof *p.link);
+    std::memcpy(start + header_size(shape), p.key.data(), p.key.size());
     std::memcpy(payload, p.payload.data(), p.payload.size());
 
     RecordHeader h{};
@@ -55,6 +58,30 @@ class MadeRegion {
     std::memcpy(start, &h, sizeof h);
     const std::uint64_t begin = tail;
     tail += record_size(shape, at);
+    return begin;
+  }
+
+  // A batch of these, decided so.  Returns where its envelope begins in the region.
+  std::uint64_t append_batch(std::vector<Put> puts, std::uint64_t decision) {
+    const std::uint64_t begin =
+        append({.payload = std::string(sizeof(Envelope), '\0'), .stamp = decision, .kind = RecordKind::envelope});
+    Envelope e{puts.size(), 0, 0};
+    Hash64 whole(seed + base + begin);
+    const std::uint64_t first = tail;
+    for (Put& p : puts) {
+      p.kind = p.kind == RecordKind::tombstone ? RecordKind::batch_tombstone : RecordKind::batch_put;
+      p.link = BatchLink{tail - begin, kUnconditional};
+      whole.update(bytes.data() + append(p), kWholePiece);
+    }
+    e.size = tail - first;
+    e.whole = whole.digest();
+    RecordHeader h;
+    std::memcpy(&h, bytes.data() + begin, sizeof h);
+    std::memcpy(bytes.data() + begin + kRecordHeaderSize, &e, sizeof e);
+    h.tag = 0;
+    h.body_check = body_check(bytes.data() + begin + kRecordHeaderSize, sizeof e, seed, base + begin);
+    h.head_check = head_check(h, seed, base + begin);
+    std::memcpy(bytes.data() + begin, &h, sizeof h);
     return begin;
   }
 

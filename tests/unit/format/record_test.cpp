@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "format/batch.h"
 #include "format/record.h"
 #include "format/region.h"
 #include "format/walk.h"
@@ -42,8 +43,8 @@ RC_GTEST_PROP(Record, payload_and_end_lie_where_they_should, ()) {
   const std::uint64_t at = *rc::gen::inRange<std::uint64_t>(0, kFileSizeMax) & ~7ULL;
   const auto start = payload_start(s, at);
   RC_ASSERT((at + start) % (1ULL << s.align_log2) == 0u);
-  RC_ASSERT(start >= kRecordHeaderSize + s.key_size);
-  RC_ASSERT(start < kRecordHeaderSize + s.key_size + (1ULL << s.align_log2));
+  RC_ASSERT(start >= header_size(s) + s.key_size);
+  RC_ASSERT(start < header_size(s) + s.key_size + (1ULL << s.align_log2));
   const auto size = record_size(s, at);
   RC_ASSERT(size % 8 == 0u);
   RC_ASSERT(size >= start + s.payload_size && size < start + s.payload_size + 8);
@@ -54,6 +55,9 @@ TEST(Record, sizes_by_hand) {
   EXPECT_EQ(record_size({.payload_size = 1}, 64), 56u);
   EXPECT_EQ(record_size({.payload_size = 8, .key_size = 1}, 64), 64u);
   EXPECT_EQ(payload_start({.payload_size = 8, .align_log2 = 12}, 64), 4096u - 64);
+  EXPECT_EQ(record_size({.payload_size = 8, .key_size = 1, .kind = RecordKind::batch_put}, 64), 80u);
+  EXPECT_EQ(record_size({.kind = RecordKind::batch_tombstone}, 64), 64u);
+  EXPECT_EQ(record_size(kEnvelopeShape, 64), kEnvelopeSize);
   EXPECT_EQ(record_size({.payload_size = kPayloadSizeMax, .key_size = 1024, .align_log2 = 12}, kFileSizeMax - 8) % 8,
             0u);
 }
@@ -99,6 +103,8 @@ TEST(Record, a_record_fills_its_room_and_no_more) {
   EXPECT_NE(why({.payload_size = kPayloadSizeMax}), nullptr);
   EXPECT_NE(why({.payload_size = 0}, 47), nullptr);
   EXPECT_NE(why({.payload_size = 0}, 0), nullptr);
+  EXPECT_NE(why({.kind = RecordKind::batch_tombstone}, 63), nullptr);
+  EXPECT_EQ(why({.kind = RecordKind::batch_tombstone}, 64), nullptr);
 }
 
 TEST(Record, two_flipped_bits_do_not_cancel_each_other) {
