@@ -39,7 +39,7 @@ namespace {
 }
 
 // What stands in the way of this change, given what the key has now; null: go on.
-std::optional<Error> refused_by(const Handle& h, const Change& c, const Lookup& at) noexcept {
+inline std::optional<Error> refused_by(const Handle& h, const Change& c, const Lookup& at) noexcept {
   const bool exists = static_cast<bool>(at.record);
   if (exists && at.record.shape.kind == format::RecordKind::block)
     return Error{Code::mismatch, 0, at.record.at, "the name belongs to a block"};
@@ -171,11 +171,6 @@ std::optional<Error> refuse(const Handle& h, const Key& key, std::uint64_t paylo
   if (!format::power_of_two(align) || align < 8 || align > format::kAlignMax)
     return Error{Code::invalid, 0, align, "align is a power of two from 8 to 4,096"};
   return {};
-}
-
-std::uint64_t size_bound(const format::Shape& s) noexcept {
-  const std::uint64_t gap = s.align_log2 > 3 ? 1ull << s.align_log2 : 8;
-  return format::align_up(format::header_size(s) + s.key_size + gap + s.payload_size, 8);
 }
 
 RecordRef lay_at(const Handle& h, const OpenRegion& region, std::uint64_t inside, const KeyView& key,

@@ -62,7 +62,10 @@ inline void mark_superseded(Handle& h, const RecordRef& old) noexcept {
   if (shared::dead_mark_load(d.may_hold_dead) != generation) shared::dead_mark_store(d.may_hold_dead, generation);
 }
 // Bytes that a record of this shape takes at most, wherever it lands.
-std::uint64_t size_bound(const format::Shape&) noexcept;
+inline std::uint64_t size_bound(const format::Shape& s) noexcept {
+  const std::uint64_t gap = s.align_log2 > 3 ? 1ull << s.align_log2 : 8;
+  return format::align_up(format::header_size(s) + s.key_size + gap + s.payload_size, 8);
+}
 
 // Steps 3 to 9 of PUT for a laid record whose payload is complete.
 Result<Stamp> publish(Handle&, LocalSeat&, const Change&, const Laid&);

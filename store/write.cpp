@@ -10,7 +10,8 @@ namespace {
 
 std::uint8_t log2_of(std::uint32_t power) noexcept { return static_cast<std::uint8_t>(std::countr_zero(power)); }
 
-Change change(Handle& h, const Key& key, format::RecordKind kind, std::uint64_t payload_size, std::uint32_t align) {
+[[gnu::always_inline]] inline Change change(Handle& h, const Key& key, format::RecordKind kind,
+                                            std::uint64_t payload_size, std::uint32_t align) {
   Change c;
   c.key = view(h, key);
   c.durability = h.durability;
