@@ -75,6 +75,9 @@ static_assert(sizeof(Descriptor) == 128);
 static_assert(offsetof(Descriptor, run) == 40 && offsetof(Descriptor, piece) == 48 &&
               offsetof(Descriptor, retire_epoch) == 64 && offsetof(Descriptor, may_hold_dead) == 96);
 
+// seal_epoch of a region that nobody has noted the sealing of (an index region is sealed by whoever finds it full).
+inline constexpr std::uint64_t kNotSealed = ~0ull;
+
 // may_hold_dead of a region in which nothing was superseded.  Any other word, rot included, says that something may be.
 constexpr std::uint64_t nothing_dead(std::uint64_t generation) noexcept { return mix64(generation); }
 

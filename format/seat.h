@@ -50,7 +50,8 @@ constexpr std::uint64_t pin_cell(std::uint64_t epoch, std::uint64_t count) noexc
 // Bytes of the file that are locked (open file description locks), far beyond its end.
 inline constexpr std::uint64_t kLockSeats = 1ull << 62;                   // + seat: held while its owner lives
 inline constexpr std::uint64_t kLockRecover = kLockSeats + (1ull << 20);  // held while opening, closing, rebuilding
+inline constexpr std::uint64_t kLockReader = kLockSeats + (1ull << 21);   // shared, while a read-only opener lives
 inline constexpr std::uint64_t kLockHold = kLockSeats + (1ull << 32);     // + region: a block that somebody has open
-inline constexpr std::uint64_t kLockEpoch = 1ull << 61;                   // + epoch: the pin of a read-only opener
+inline constexpr std::uint64_t kLockEpoch = 1ull << 61;  // + epoch, shared: the pin of a read-only opener
 
 }  // namespace durra::format

@@ -19,6 +19,12 @@ constexpr bool stamp_valid(std::uint64_t stamp, std::uint64_t word, std::uint64_
   return stamp != 0 && stamp_time(stamp) < kStampTimeMax && word == stamp_check(stamp, region_seed, at);
 }
 
+// True when these two words say for certain that the record is no version and never will be: a put that lost its place,
+// or a copy that did (it has its stamp before its place, and its check, which is never 0, only after).
+constexpr bool is_void(const Shape& shape, std::uint64_t stamp, std::uint64_t word) noexcept {
+  return (word & kStamped) == 0 && (stamp == 0 || (shape.relocated && word == 0));
+}
+
 struct WalkRecord {
   std::uint64_t at = 0;              // file offset
   const std::byte* start = nullptr;  // its 48 bytes of header in the region, so that prev, stamp and word can be loaded

@@ -8,6 +8,7 @@
 #include "store/stamp.h"
 #include "store/step.h"
 #include "store/sync.h"
+#include "store/tidy.h"
 #include "store/wait.h"
 
 namespace durra::detail {
@@ -77,7 +78,9 @@ Result<void> install(Handle& h, LocalSeat& seat, const Change& c, const RecordRe
     shared::draft_store(mine.header->word, floor_of(h, seat, *at));
     if (at->record) mark_superseded(h, at->record);
     step("put.4");  // † void record
-    if (shared::index_swing(*at->slot, at->word, format::slot_word(format::slot_hash(c.key.tag), mine.at))) return {};
+    if (!shared::index_swing(*at->slot, at->word, format::slot_word(format::slot_hash(c.key.tag), mine.at))) continue;
+    if (at->record) note_dead(h, seat, at->record);
+    return {};
   }
 }
 
@@ -132,6 +135,7 @@ Result<void> look_first(Handle& h, LocalSeat& seat, const Change& c) {
 Result<Stamp> publish_pinned(Handle& h, LocalSeat& seat, const Change& c, const Laid& laid) {
   OperationPin pinned(h, seat);  // step 2
   if (!pinned) return too_many_pins();
+  prefetch_record(h, c.key);  // the version to be superseded comes while the checks are computed
   check_up(laid.record);
   step("put.3");  // † bytes beyond tail: the next owner writes over them
   shared::tail_store(h.space.descriptor(seat.region->number).tail, laid.end);
@@ -139,6 +143,7 @@ Result<Stamp> publish_pinned(Handle& h, LocalSeat& seat, const Change& c, const 
   step("put.3b");  // † void record; the reaper settles past it
   Settle settle(h, seat, laid.end);
   if (auto installed = install(h, seat, c, laid.record); !installed) {
+    note_dead(h, seat, laid.record);
     count(seat, c, installed.error().code == Code::conflict);
     return installed.error();
   }
@@ -204,9 +209,9 @@ Result<Stamp> append(Handle& h, const Change& c) {
   } else if (auto filled = (*c.fill)(place); !filled) {
     return filled.error();
   }
-  prefetch_record(h, c.key);  // the version to be superseded comes while the checks are computed
   auto done = publish(h, **seat, c, laid);
   if (has_run(h, **seat)) leave_region(h, **seat);
+  if ((*seat)->compaction) tidy_a_little(h, **seat);
   return done;
 }
 

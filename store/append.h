@@ -61,6 +61,25 @@ inline void mark_superseded(Handle& h, const RecordRef& old) noexcept {
   const std::uint64_t generation = format::generation_of(shared::state_load(d.state));
   if (shared::dead_mark_load(d.may_hold_dead) != generation) shared::dead_mark_store(d.may_hold_dead, generation);
 }
+// Tells the others: a hint for the choice of victims, so two who meet here may lose a count.
+inline void tell_dead(Handle& h, DeadCount& count) noexcept {
+  if (count.bytes == 0) return;
+  auto& dead = h.space.descriptor(count.region).dead;
+  shared::hint_store(dead, shared::hint_load(dead) + count.bytes);
+  count.bytes = 0;
+}
+// `r` is garbage from now on.
+inline void note_dead(Handle& h, LocalSeat& seat, const RecordRef& r) noexcept {
+  constexpr std::uint64_t kTold = 64 << 10;  // so much may be untold of one region
+  const std::uint64_t region = h.space.home_of(r.at);
+  DeadCount& count = seat.dead[region % seat.dead.size()];
+  if (count.region != region) {
+    tell_dead(h, count);
+    count.region = region;
+  }
+  count.bytes += r.size();
+  if (count.bytes >= kTold) tell_dead(h, count);
+}
 // Bytes that a record of this shape takes at most, wherever it lands.
 inline std::uint64_t size_bound(const format::Shape& s) noexcept {
   const std::uint64_t gap = s.align_log2 > 3 ? 1ull << s.align_log2 : 8;

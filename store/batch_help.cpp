@@ -80,6 +80,7 @@ class Helper {
       if (now.record) mark_superseded(handle_, now.record);
       const std::uint64_t to = format::slot_word(format::slot_hash(key.tag), mine.at);
       if (!shared::index_swing(*at->slot, at->word, to)) continue;
+      if (now.record) note_dead(handle_, seat_, now.record);
       step("batch.5");  // † some heads are pending: reaped, or helped
       return note_superseded(mine);
     }

@@ -49,7 +49,8 @@ bool same_key(const BatchOp& a, const BatchOp& b) noexcept {
   return a.key.tag == b.key.tag && a.key.text == b.key.text;
 }
 
-// One change a key: the last, under the key's only condition.
+// One change a key: the last, under the key's only condition.  A tail may save as often as it likes: each time the
+// condition is the same.
 Result<void> merge(std::vector<BatchOp>& ops) {
   std::size_t kept = 0;
   for (std::size_t i = 0; i < ops.size(); ++i) {
@@ -58,7 +59,8 @@ Result<void> merge(std::vector<BatchOp>& ops) {
       continue;
     }
     const auto before = ops[kept - 1].expected;
-    if (before && ops[i].expected) return Error{Code::invalid, 0, 0, "two conditions on one key"};
+    if (before && ops[i].expected && !ops[i].is_position())
+      return Error{Code::invalid, 0, 0, "two conditions on one key"};
     ops[kept - 1] = ops[i];
     if (before) ops[kept - 1].expected = before;
   }

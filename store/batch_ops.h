@@ -15,6 +15,8 @@ struct BatchOp {
   std::span<const std::byte> payload;
   bool erase = false;
   std::optional<std::uint64_t> expected;  // the stamp that must be there, 0: absent
+  // Under a key of the library: the position of a tail, there are no others.
+  bool is_position() const noexcept { return !key.text.empty() && key.text[0] == '\0'; }
 };
 
 // The inside of a Batch.

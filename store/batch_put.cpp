@@ -11,6 +11,7 @@
 #include "store/stamp.h"
 #include "store/step.h"
 #include "store/sync.h"
+#include "store/tidy.h"
 
 namespace durra::detail {
 namespace {
@@ -189,8 +190,12 @@ Result<void> put_batch(Handle& h, const Batch& batch, const Put& how) {
     if (auto made = make_room(h, **seat, room, frees ? Reserve::use : Reserve::keep); !made) return made;
     done = publish(h, **seat, items);
     count(**seat, items, done);
-    if (done) done = make_durable(h, **seat, durability);
+    // What a position says was seen is as durable as what was made of it (H20).
+    const bool everything = durability == Durability::power &&
+                            std::any_of(ops->begin(), ops->end(), [](const BatchOp& op) { return op.is_position(); });
+    if (done) done = everything ? sync_until(h, take_ticket(h)) : make_durable(h, **seat, durability);
     if (has_run(h, **seat)) leave_region(h, **seat);
+    if ((*seat)->compaction) tidy_a_little(h, **seat);
   }
   return done;
 }

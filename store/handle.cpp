@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "store/close.h"
+#include "store/compact.h"
 #include "store/region_table.h"
 #include "store/seat.h"
 #include "store/sync_thread.h"
@@ -61,7 +62,7 @@ void Handle::unrefer(Handle* h) noexcept {
 
 void Handle::release_pin(Handle* h, std::uint64_t* cell, std::uint64_t count) noexcept {
   if (h->forked()) return;
-  const std::uint64_t before = shared::pin_leave(*cell, count);
+  const std::uint64_t before = h->read_only ? leave_reader(*h, cell, count) : shared::pin_leave(*cell, count);
   if ((before & format::kPinClosing) != 0 && format::pin_count(before) == count && shared::unrefer(h->busy_cells))
     delete h;
 }
@@ -71,6 +72,7 @@ void Handle::release_pin(Handle* h, std::uint64_t* cell, std::uint64_t count) no
 void Handle::begin_teardown() noexcept {
   sync_thread.reset();  // a last flush; nothing is put any more
   const auto count = shared::mark_load(seats.count);
+  { const std::lock_guard last_leaver_is_out(reader_pins.mutex); }
   shared::refer(busy_cells);
   const auto mark = [this](std::uint64_t& cell) {
     shared::refer(busy_cells);
@@ -78,10 +80,11 @@ void Handle::begin_teardown() noexcept {
   };
   for (std::uint64_t i = 0; i < count; ++i) {
     LocalSeat& s = *seats.list[i].load();
+    stop_compaction(*this, s);
     leave_region(*this, s);
     for (auto& cell : s.shared->pins) mark(cell);
   }
-  mark(reader_pin);
+  for (auto& cell : reader_pins.cells) mark(cell);
   if (shared::unrefer(busy_cells)) delete this;
 }
 

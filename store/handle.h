@@ -15,6 +15,7 @@
 #include <string>
 
 #include "store/os.h"
+#include "store/reader_pin.h"
 #include "store/resolve.h"
 
 namespace durra::detail {
@@ -27,6 +28,18 @@ struct OpenRegion {
   bool fine;               // its pages came in small pieces: a flush of one record writes little
 };
 
+// A region that a seat is copying out of: some records at a time, between its operations.
+struct RegionCompaction {
+  std::uint64_t region, generation;
+  std::uint64_t at, end;  // file offsets: the next record, the region's tail
+};
+
+// Garbage that a seat has made in a region, not yet told to the others: the descriptors of what two writers supersede
+// are the same lines, and would go to and fro between them at every put.
+struct DeadCount {
+  std::uint64_t region = ~0ull, bytes = 0;
+};
+
 // This process's side of a seat: held from its first use until the handle is torn down.
 struct LocalSeat {
   os::HeldByte byte;
@@ -36,6 +49,10 @@ struct LocalSeat {
   std::atomic<std::int64_t> homes{0};  // threads that come here first
   std::atomic<bool> busy{false};       // an operation, or a draft, is using what follows
   std::optional<OpenRegion> region;
+  std::optional<RegionCompaction> compaction;
+  std::array<DeadCount, 256> dead{};
+  std::uint32_t puts_since_tidying = 0;
+  bool compacting = false;            // claims now are compaction's own: they may take the last region
   std::uint64_t log_time = 0;         // a tick of the clock that only this seat has won, for keys of appended records
   std::uint32_t log_count = 0;        // how many were made with it
   bool fine = false;                  // its next regions come in small pieces: it makes single records durable
@@ -77,7 +94,8 @@ struct Handle {
   const std::uint64_t id;                             // unique in this process and its children
   std::atomic<std::uint64_t> locks_by_descriptor{0};  // 1 once a seat is held so
   os::HeldByte reader;                                // read-only handles: nobody rebuilds while it is held
-  std::uint64_t reader_pin = 0;                       // read-only handles have no seat: counts their Records
+  bool compress_cold = false;
+  ReaderPins reader_pins;  // read-only handles have no seat
   Opened opened = Opened::warm;
   std::uint64_t open_ns = 0;
   bool is_volatile = false;                     // tmpfs: nothing survives a power cut

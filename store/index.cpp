@@ -27,7 +27,7 @@ struct Leaf {
   leaf.parent = &space.root(format::root_slot(tag, space.root_bits()));
   for (;; ++leaf.depth) {
     leaf.parent_word = shared::parent_load(*leaf.parent);
-    if (leaf.parent_word == 0) return leaf;
+    if ((leaf.parent_word & ~format::kFreeze) == 0) return leaf;
     const auto node = format::unpack_node(leaf.parent_word);
     leaf.offset = node.offset;
     const std::uint64_t size = static_cast<std::uint64_t>(node.slots) * 8;
@@ -67,8 +67,9 @@ enum class Match { yes, no, damaged };
   return Match::damaged;
 }
 
-Lookup from(const Leaf& leaf, Found found) noexcept {
+Lookup from(const Leaf& leaf, Found found, std::uint64_t tag) noexcept {
   Lookup l(found);
+  l.tag = tag;
   l.parent = leaf.parent;
   l.parent_word = leaf.parent_word;
   l.depth = leaf.depth;
@@ -80,20 +81,20 @@ Lookup from(const Leaf& leaf, Found found) noexcept {
 template <bool kForChange>
 Lookup search(const Handle& h, const KeyView& key) noexcept {
   const Leaf leaf = descend(h, key.tag);
-  if (leaf.why != nullptr) return from(leaf, Found::damaged);
-  if (leaf.count == 0) return from(leaf, kForChange ? Found::crowded : Found::empty);
+  if (leaf.why != nullptr) return from(leaf, Found::damaged, key.tag);
+  if (leaf.count == 0) return from(leaf, kForChange ? Found::crowded : Found::empty, key.tag);
   const std::uint32_t hash = format::slot_hash(key.tag);
   const std::uint32_t first = format::first_slot(hash, leaf.count);
   Lookup damaged(Found::record);
   for (std::uint32_t probe = 0, i = first; probe < leaf.count; ++probe, i = i + 1 == leaf.count ? 0 : i + 1) {
     const std::uint64_t word = shared::index_load(leaf.slots[i]);
     const std::uint64_t bare = word & ~format::kFreeze;
-    if (kForChange && bare != word) return from(leaf, Found::frozen);
+    if (kForChange && bare != word) return from(leaf, Found::frozen, key.tag);
     if (bare == 0) {
       if (damaged.found == Found::damaged) return damaged;
       if (kForChange && leaf.depth < format::kDepthMax && probe >= std::min(kProbeMax, leaf.count - 2))
-        return from(leaf, Found::crowded);
-      Lookup l = from(leaf, Found::empty);
+        return from(leaf, Found::crowded, key.tag);
+      Lookup l = from(leaf, Found::empty, key.tag);
       l.slot = &leaf.slots[i];
       return l;
     }
@@ -113,7 +114,7 @@ Lookup search(const Handle& h, const KeyView& key) noexcept {
     }
   }
   if (damaged.found == Found::damaged) return damaged;
-  return from(leaf, kForChange ? Found::crowded : Found::empty);
+  return from(leaf, kForChange ? Found::crowded : Found::empty, key.tag);
 }
 
 }  // namespace

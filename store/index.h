@@ -31,6 +31,7 @@ struct Lookup {
   std::uint64_t* parent = nullptr;  // crowded, frozen: the word that names the leaf, and what it held
   std::uint64_t parent_word = 0;
   std::uint32_t depth = 0;
+  std::uint64_t tag = 0;  // whose look-up this was
   format::Why why = nullptr;
   std::uint64_t offset = 0;
   Error error() const noexcept { return Error{Code::damaged, 0, offset, why}; }
@@ -80,6 +81,16 @@ struct IndexEntry {
 // The whole index at once and as small as it can be, for a store that has no room to let it grow.  One entry per key,
 // sorted by tag; the root is empty and nobody else is alive.
 Result<void> pack_index(Handle&, LocalSeat&, std::span<const IndexEntry>);
+
+// Gives index regions back: those of which nothing is linked any more are retired.  Where nodes use less than `share`
+// 256ths of a sealed region, they are copied elsewhere first, leaves as small as `pack` allows; at most `nodes` of
+// them. Returns how many regions were retired.  Precondition: no pin of the caller's own.
+struct IndexTidying {
+  std::uint32_t share = 128;
+  std::uint32_t nodes = 8;
+  bool pack = false;
+};
+std::uint64_t reclaim_index(Handle&, LocalSeat&, const IndexTidying&);
 
 // Makes the leaf of `lookup` (crowded or frozen) larger, or splits it, or finds that somebody did.  `full` without
 // room.

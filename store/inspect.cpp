@@ -3,6 +3,7 @@
 #include <cstring>
 #include <set>
 
+#include "store/reclaim.h"
 #include "store/seat.h"
 #include "store/snapshot.h"
 #include "store/stamp.h"
@@ -33,7 +34,7 @@ void paint(std::string& picture, std::uint64_t begin, std::uint64_t end, std::ui
 }
 
 // Counts and paints the records of one region: first all that is there, then what an instant shows.
-Result<void> count_records(Handle& h, RegionInfo& info, std::uint64_t tail, std::uint64_t size) {
+void count_records(Handle& h, RecordsState& instant, RegionInfo& info, std::uint64_t tail, std::uint64_t size) {
   const std::uint64_t base = info.offset;
   for (std::uint64_t at = format::kRegionData; at < tail;) {
     RecordRef r;
@@ -42,23 +43,22 @@ Result<void> count_records(Handle& h, RegionInfo& info, std::uint64_t tail, std:
     paint(info.picture, at, at + r.size(), size, '.');
     at += r.size();
   }
-  auto instant = take_instant(h);
-  if (!instant) return instant.error();
-  const auto state = scan(h, *instant, {}, true);
-  state->region = info.number;
-  state->regions = info.number + 1;
-  while (const RecordRef* r = scan_next(*state)) {
+  instant.region = info.number;
+  instant.regions = info.number + 1;
+  while (const RecordRef* r = scan_next(instant)) {
     ++info.live_records;
     info.live_bytes += r->size();
     paint(info.picture, r->at - base, r->at - base + r->size(), size, '#');
   }
-  return {};
 }
 
 Result<std::vector<RegionInfo>> regions(Handle& h) {
   if (auto no = h.refuse_read()) return *no;
   std::vector<RegionInfo> out;
-  const std::uint64_t count = hint(h);
+  auto instant = take_instant(h);
+  if (!instant) return instant.error();
+  const auto state = scan(h, *instant, {}, true);
+  const std::uint64_t count = state->regions;
   for (std::uint64_t r = 0; r < count; ++r) {
     format::Descriptor& d = h.space.descriptor(r);
     const RegionWord w = format::unpack(shared::state_load(d.state));
@@ -80,8 +80,7 @@ Result<std::vector<RegionInfo>> regions(Handle& h) {
     const std::uint64_t size = info.regions * h.space.region_size();
     const std::uint64_t tail = std::min(shared::tail_load(d.tail), size);
     if (w.state != RegionState::free && w.state != RegionState::claimed) info.used_bytes = tail;
-    if (holds_records(w))
-      if (auto done = count_records(h, info, tail, size); !done) return done.error();
+    if (holds_records(w)) count_records(h, *state, info, tail, size);
     out.push_back(std::move(info));
   }
   return out;
@@ -198,6 +197,7 @@ SeatInfo seat_info(Handle& h, std::uint32_t n) {
   s.bytes = shared::hint_load(seat.bytes);
   s.pins = pins_of(h, n);
   s.pin_age_ns = pin_age(h, n);
+  if (s.pins != 0) s.held_back_bytes = held_back_by(h, oldest_pin_of(h.space.seat(n))).bytes;
   const std::uint64_t count = hint(h);
   for (std::uint64_t r = 0; r < count; ++r) {
     const RegionWord w = format::unpack(shared::state_load(h.space.descriptor(r).state));

@@ -106,7 +106,7 @@ format::OpenEvidence evidence(Handle& h, const format::Identity& now, std::uint6
 }
 
 bool has_readers(const Handle& h) noexcept {
-  const auto held = os::is_held(h.probe, format::kLockEpoch, format::kLockEpoch >> 1);
+  const auto held = os::is_held(h.probe, format::kLockReader);
   return !held || *held != 0;
 }
 
@@ -210,7 +210,7 @@ Result<void> make_name_durable(Handle& h) {
 
 // A read-only opener changes nothing: an index that cannot be used as it is, is refused.
 Result<void> join_read_only(Handle& h, const Options& o) {
-  auto reader = os::HeldByte::take(h.file, h.path, format::kLockEpoch, 0, os::Access::read, os::Lock::shared);
+  auto reader = os::HeldByte::take(h.file, h.path, format::kLockReader, 0, os::Access::read, os::Lock::shared);
   if (!reader) return reader.error();
   h.reader = *std::move(reader);
   auto recover = lock_recover(h, o.patience);
@@ -248,6 +248,7 @@ Result<os::File> open_or_create(const std::string& path, const Options& o, bool&
 // What this handle promises its puts.
 Result<void> promise(Handle& h, const Options& o) {
   h.durability = o.durability;
+  h.compress_cold = o.compress_cold;
   if (o.durability != Durability::process && h.is_volatile)
     return Error{Code::unsupported, 0, 0, "this file system's files do not survive a power cut"};
   if (o.durability != Durability::interval || h.read_only) return {};

@@ -303,6 +303,13 @@ Result<void> allocate(const File& f, std::uint64_t offset, std::uint64_t size) {
   return {};
 }
 
+Result<void> punch(const File& f, std::uint64_t offset, std::uint64_t size) {
+  constexpr int kHow = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+  const auto call = [&] { return ::fallocate(f.fd(), kHow, static_cast<off_t>(offset), static_cast<off_t>(size)); };
+  if (attempt(Call::allocate, call) != 0) return io("fallocate(PUNCH_HOLE)");
+  return {};
+}
+
 Result<void> populate(void* address, std::size_t size) {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(address) & ~(page - 1);

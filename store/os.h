@@ -115,6 +115,8 @@ Result<void> write_at(const File&, std::uint64_t offset, const void* from, std::
 Result<void> write_zeros(const File&, std::uint64_t offset, std::uint64_t size, std::uint64_t piece = 2ull << 20);
 // Reserves without changing what is there; raw fallocate, never posix_fallocate.  EOPNOTSUPP: `unsupported`.
 Result<void> allocate(const File&, std::uint64_t offset, std::uint64_t size);
+// Gives disk blocks back: the range reads as zeros from now on, the file keeps its length.
+Result<void> punch(const File&, std::uint64_t offset, std::uint64_t size);
 // Makes the pages of a mapping present and writable without changing them: after it a store cannot raise SIGBUS for
 // want of space.  `full` where the kernel says EFAULT.
 Result<void> populate(void* address, std::size_t size);

@@ -12,10 +12,8 @@ namespace {
 
 // A pin for `count` Records of this thread.
 [[gnu::always_inline]] inline Result<std::uint64_t*> pin_for(Handle& h, std::uint64_t count) {
-  if (h.read_only) [[unlikely]] {
-    if (!try_pin_again(&h.reader_pin, count)) return too_many_pins();
-    return &h.reader_pin;
-  }
+  if (h.read_only) [[unlikely]]
+    return pin_reader(h, count);
   auto seat = home_seat(h);
   if (!seat) return seat.error();
   shared::figure_add((*seat)->shared->gets, count);

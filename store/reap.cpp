@@ -15,25 +15,35 @@ namespace {
 
 using format::RegionState;
 
-// Steps 4 and 5 for one region that the dead seat owns.
-void reap_region(Handle& h, std::uint64_t r, const format::RegionWord& w) noexcept {
-  if (w.state == RegionState::claimed) return release_claimed(h, r, w);
-  settle_region(h, r);
-  step("reap.4");
-  close_region(h, r, w);
-  step("reap.5");
+// An index region has no owner once it is OPEN.
+bool owned_by(const format::RegionWord& w, std::uint32_t seat) noexcept {
+  if (w.owner != seat) return false;
+  return w.state == RegionState::claimed || w.state == RegionState::compacting ||
+         (w.state == RegionState::open && w.type != format::RegionType::index);
 }
 
-void reap_regions(Handle& h, std::uint32_t seat) noexcept {
+template <class Each>
+void each_region_of(Handle& h, std::uint32_t seat, Each each) noexcept {
   const std::uint64_t hint = std::min(shared::raised_load(h.space.control().region_hint), h.space.region_count());
   for (std::uint64_t r = 0; r < hint; ++r) {
     const auto w = format::unpack(shared::state_load(h.space.descriptor(r).state));
-    if (w.owner != seat) continue;
-    // An index region has no owner once it is OPEN.
-    const bool owned = w.state == RegionState::claimed || w.state == RegionState::compacting ||
-                       (w.state == RegionState::open && w.type != format::RegionType::index);
-    if (owned) reap_region(h, r, w);
+    if (owned_by(w, seat)) each(r, w);
   }
+}
+
+// Steps 4 and 5: first all are settled, then all are left.  Were the victim of a compaction left before the copies out
+// of it are settled, it could be retired while a scan does not count the copies yet.
+void reap_regions(Handle& h, std::uint32_t seat) noexcept {
+  each_region_of(h, seat, [&](std::uint64_t r, const format::RegionWord& w) {
+    if (w.state == RegionState::claimed) return;
+    settle_region(h, r);
+    step("reap.4");
+  });
+  each_region_of(h, seat, [&](std::uint64_t r, const format::RegionWord& w) {
+    if (w.state == RegionState::claimed) return release_claimed(h, r, w);
+    close_region(h, r, w);
+    step("reap.5");
+  });
 }
 
 // True when the seat was somebody's who is dead, and is FREE now.

@@ -8,6 +8,7 @@
 
 #include "format/decide.h"
 #include "format/walk.h"
+#include "store/append.h"
 #include "store/batch.h"
 #include "store/index.h"
 #include "store/parse.h"
@@ -79,6 +80,8 @@ void keep_region(Handle& h, std::uint64_t r, const format::RegionHeader& header,
   shared::hint_store(d.run, format::tagged(g, header.run));
   shared::hint_store(d.synced, format::tagged(g, synced / 8));
   shared::dead_mark_store(d.may_hold_dead, g);
+  shared::hint_store(d.dead, format::tagged(g, 0));
+  shared::epoch_note(d.seal_epoch, 0);
   set_state(h, r, {RegionState::sealed, static_cast<RegionType>(header.type), header.run > 1, 0, g});
 }
 
@@ -205,12 +208,14 @@ Result<void> insert(Handle& h, LocalSeat& seat, const RecordRef& record, std::ui
         if (auto grown = grow_leaf(h, seat, at); !grown) return grown;
         continue;
       case Found::record:
-        if (stamp_if_version(h, at.record) >= stamp) return {};
+        if (stamp_if_version(h, at.record) >= stamp) return note_dead(h, seat, record), Result<void>{};
         break;
       case Found::empty: break;
     }
-    if (shared::index_swing(*at.slot, at.word, format::slot_word(format::slot_hash(record.tag()), record.at)))
-      return {};
+    if (!shared::index_swing(*at.slot, at.word, format::slot_word(format::slot_hash(record.tag()), record.at)))
+      continue;
+    if (at.found == Found::record) note_dead(h, seat, at.record);
+    return {};
   }
 }
 

@@ -17,34 +17,54 @@ bool is_gone(format::Descriptor& d, std::uint64_t state) noexcept {
   return state == 0 && shared::tail_load(d.tail) != 0 && shared::state_load(d.state) == 0;
 }
 
+// Notes where region r has records, and returns how many regions it covers.
+std::uint64_t note_extent(RecordsState& s, std::uint64_t r, std::uint64_t epoch) {
+  const Space& space = s.handle->space;
+  format::Descriptor& d = space.descriptor(r);
+  const std::uint64_t state = shared::state_load(d.state);
+  if (!format::intact(state) || is_gone(d, state)) {
+    note(s, space.descriptor_offset(r), "region state: checksum mismatch");
+    return 1;
+  }
+  const auto w = format::unpack(state);
+  using format::RegionState;
+  if (w.type != format::RegionType::data || w.state == RegionState::free || w.state == RegionState::claimed ||
+      w.state == RegionState::body || over_for(d, w, epoch))
+    return 1;
+  const std::uint64_t regions = space.run_length(r, w);
+  const std::uint64_t settled = shared::tail_load(d.settled);
+  const std::uint64_t tail = shared::tail_load(d.tail);
+  if (tail < format::kRegionData || tail > regions * space.region_size()) {
+    note(s, space.descriptor_offset(r), "tail is outside the region");
+    return 1;
+  }
+  const std::uint64_t base = space.region_offset(r);
+  s.extents[r] = {base + format::kRegionData, base + tail, base + settled};
+  for (std::uint64_t i = 1; i < regions && r + i < s.extents.size(); ++i) s.extents[r + i].settled = base + settled;
+  return regions;
+}
+
 // Goes to the next region that can hold records.
 bool next_region(RecordsState& s) noexcept {
   const Space& space = s.handle->space;
-  while (s.region < s.regions) {
-    const std::uint64_t r = s.region++;
-    format::Descriptor& d = space.descriptor(r);
-    const std::uint64_t state = shared::state_load(d.state);
-    if (!format::intact(state) || is_gone(d, state)) {
-      note(s, space.descriptor_offset(r), "region state: checksum mismatch");
-      continue;
-    }
-    const auto w = format::unpack(state);
-    using format::RegionState;
-    if (w.type != format::RegionType::data || w.state == RegionState::free || w.state == RegionState::claimed ||
-        w.state == RegionState::body)
-      continue;
-    const std::uint64_t size = space.run_length(r, w) * space.region_size();
-    const std::uint64_t tail = shared::tail_load(d.tail);
-    if (tail < format::kRegionData || tail > size) {
-      note(s, space.descriptor_offset(r), "tail is outside the region");
-      continue;
-    }
-    s.all_newest = shared::dead_mark_load(d.may_hold_dead) == format::nothing_dead(w.generation);
-    s.at = space.region_offset(r) + format::kRegionData;
-    s.end = space.region_offset(r) + tail;
+  for (; s.region < s.regions; ++s.region) {
+    const auto& extent = s.extents[s.region];
+    if (extent.end == 0) continue;
+    format::Descriptor& d = space.descriptor(s.region++);
+    const std::uint64_t generation = format::generation_of(shared::state_load(d.state));
+    s.all_newest = shared::dead_mark_load(d.may_hold_dead) == format::nothing_dead(generation);
+    s.at = extent.begin;
+    s.end = extent.end;
+    s.settled = extent.settled;
     return true;
   }
   return false;
+}
+
+// Whether the walk meets this record, as a version.
+bool in_extents(const RecordsState& s, const RecordRef& r) noexcept {
+  const std::uint64_t region = s.handle->space.region_of(r.at);
+  return region < s.extents.size() && r.at < s.extents[region].settled;
 }
 
 bool wanted(RecordsState& s, const RecordRef& r) noexcept {
@@ -76,8 +96,17 @@ void fill_queue(RecordsState& s) noexcept {
   for (std::size_t i = 0; i < s.queue_end; ++i) prefetch_record(*s.handle, {s.queue[i].tag(), s.queue[i].key()});
 }
 
-// Whether the instant shows this very record for its key.
+// Whether `r` is the place where the walk shows this version.  A version that was moved has two: the one that the index
+// names is shown, unless the walk does not come by there.
+bool is_place_of(const RecordsState& s, const RecordRef& r, std::uint64_t stamp, const RecordRef& version) noexcept {
+  if (!version) return false;
+  if (version.at == r.at) return true;
+  return stamp != 0 && stamp_if_version(*s.handle, version) == stamp && !in_extents(s, version);
+}
+
+// Whether the instant shows this record for its key, and here.
 bool shows(RecordsState& s, const RecordRef& r) noexcept {
+  if (r.shape.relocated && r.at >= s.settled) return false;
   const std::uint64_t stamp = stamp_if_version(*s.handle, r);
   if (stamp != 0 && format::stamp_time(stamp) > s.time) {
     if (const auto why = too_late(*s.handle, r, stamp)) note(s, r.at, why);
@@ -85,18 +114,18 @@ bool shows(RecordsState& s, const RecordRef& r) noexcept {
   }
   if (stamp != 0 && s.all_newest) return true;
   RecordRef& walked = s.walked[r.tag() % s.walked.size()];
-  if (walked && walked.tag() == r.tag() && walked.key() == r.key()) return walked.at == r.at;
+  if (walked && walked.tag() == r.tag() && walked.key() == r.key()) return is_place_of(s, r, stamp, walked);
   const Lookup head = find(*s.handle, {r.tag(), r.key()});
   if (head.found == Found::damaged) return note(s, head.offset, head.why), false;
-  if (head.found != Found::record) {  // a version was in the index once, and its key never leaves it
+  if (head.found != Found::record) {  // a key leaves the index only when nothing of it is left
     if (stamp != 0) note(s, r.at, "the index has lost a key; open with rebuild");
     return false;
   }
-  if (s.time == kNow) return resolve(*s.handle, head.record).record.at == r.at;
+  if (s.time == kNow) return is_place_of(s, r, stamp, resolve(*s.handle, head.record).record);
   const Shown then = as_of(*s.handle, head.record, s.time);
   if (then.why != nullptr) return note(s, then.offset, then.why), false;
   if (then.record && then.record.at != head.record.at) walked = then.record;
-  return then.record && then.record.at == r.at;
+  return then.record && is_place_of(s, r, stamp, then.record);
 }
 
 }  // namespace
@@ -108,6 +137,9 @@ std::unique_ptr<RecordsState> scan(Handle& h, Instant instant, std::string_view 
   s->prefix = prefix;
   s->own_keys = own_keys;
   s->regions = h.space.regions();
+  s->extents.resize(s->regions);
+  const std::uint64_t epoch = format::pin_epoch(shared::pin_load(*instant.pin));
+  for (std::uint64_t r = 0; r < s->regions;) r += note_extent(*s, r, epoch);
   return s;
 }
 

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "format/decide.h"
+#include "format/walk.h"
 #include "store/copy.h"
 #include "store/file_walk.h"
 #include "store/open.h"
@@ -145,7 +146,7 @@ class Salvager {
   }
 
   void begin_batch(const FileRecord& rec, bool settled) {
-    const bool is_void = rec.header.stamp == 0 && (rec.header.word & format::kStamped) == 0;
+    const bool is_void = format::is_void(rec.shape, rec.header.stamp, rec.header.word);
     if (settled && !is_void && !(rec.body_intact && rec.stamp_intact))
       damage(rec.at, "envelope checksum mismatch", "a batch; older versions may show for its keys");
     if (!rec.body_intact) return;
@@ -179,7 +180,7 @@ class Salvager {
 
   // Void, or torn: never a version.  But one that was settled is a version whose stamp is rotten, unless it is void.
   void note_stampless(const FileRecord& rec, bool settled) {
-    const bool is_void = rec.header.stamp == 0 && (rec.header.word & format::kStamped) == 0;
+    const bool is_void = format::is_void(rec.shape, rec.header.stamp, rec.header.word);
     if (is_void || !settled) return;
     Best& best = find(rec);
     best.stampless = true;

@@ -5,8 +5,10 @@
 #include <cstring>
 #include <utility>
 
+#include "store/append.h"
 #include "store/reap.h"
 #include "store/step.h"
+#include "store/tidy.h"
 
 namespace durra::detail {
 namespace {
@@ -18,8 +20,6 @@ using format::RegionWord;
 // Bytes written at a time: a huge page, which one entry of the TLB maps; or so little that the flush of one record,
 // which writes all of its piece, writes little.
 constexpr std::uint64_t kCoarse = 2ull << 20, kFine = 4096;
-
-constexpr std::uint64_t kReserved = 2;  // regions that ordinary claims leave free (F26)
 
 RegionWord load(Handle& h, std::uint64_t r) noexcept {
   return format::unpack(shared::state_load(h.space.descriptor(r).state));
@@ -41,7 +41,7 @@ std::uint64_t count_free(Handle& h) noexcept {
 }
 
 bool reserve_is_safe(Handle& h, std::uint64_t wanted, Reserve reserve) noexcept {
-  const std::uint64_t keep = wanted + (reserve == Reserve::keep ? kReserved : 0);
+  const std::uint64_t keep = wanted + static_cast<std::uint64_t>(reserve);
   const std::uint64_t hint = std::min(shared::raised_load(h.space.control().region_hint), h.space.region_count());
   return h.space.region_count() - hint >= keep || count_free(h) >= keep;
 }
@@ -81,6 +81,7 @@ void open_region(Handle& h, std::uint64_t r, const RegionWord& claimed, std::uin
   shared::hint_store(d.stamp_max, 0);
   shared::hint_store(d.piece, format::tagged(claimed.generation, fine ? kFine : 0));
   shared::hint_store(d.dead, format::tagged(claimed.generation, 0));
+  shared::epoch_note(d.seal_epoch, format::kNotSealed);
   shared::dead_mark_store(d.may_hold_dead, format::nothing_dead(claimed.generation));
   step("claim.4");  // † reaper → FREE
   RegionWord open = claimed;
@@ -120,6 +121,9 @@ Result<std::uint64_t> claim_fresh(Handle& h, LocalSeat& seat, RegionType type, R
   if (!claimed) return claimed.error();
   const auto& [r, word] = *claimed;
   const bool fine = seat.fine && type == RegionType::data;
+  // What is left of an earlier life in the page cache keeps its large pieces: it must go first.
+  if (fine && word.generation > 1 && !h.lost_files())
+    (void)os::punch(h.file, h.space.region_offset(r), h.space.region_size());
   if (auto filled = fill_space(h, r, 1, fine ? kFine : kCoarse); !filled) {
     release_claimed(h, r, word);
     return filled.error();
@@ -258,6 +262,16 @@ void release_claimed(Handle& h, std::uint64_t r, const RegionWord& w) noexcept {
   if (shared::hint_load(hint) > r) shared::hint_store(hint, r);
 }
 
+bool punch_region(Handle& h, LocalSeat& seat, std::uint64_t r) noexcept {
+  if (h.lost_files()) return false;
+  const auto mine = try_claim(h, seat, r, RegionType::data, false);
+  if (!mine) return false;
+  const bool done = static_cast<bool>(os::punch(h.file, h.space.region_offset(r), h.space.region_size()));
+  step("punch.1");  // † reaper → FREE
+  release_claimed(h, r, *mine);
+  return done;
+}
+
 void close_region(Handle& h, std::uint64_t r, const RegionWord& w) noexcept {
   format::Descriptor& d = h.space.descriptor(r);
   const std::uint64_t size = h.space.region_size();
@@ -273,6 +287,8 @@ void close_region(Handle& h, std::uint64_t r, const RegionWord& w) noexcept {
   left.state = partial ? RegionState::partial : RegionState::sealed;
   left.owner = 0;
   shared::hint_store(d.sealed_ns, os::coarse_now_ns());
+  // Whatever helpers still do to this region's batches, they do under pins that are not younger than this.
+  shared::epoch_note(d.seal_epoch, shared::epoch_load(h.space.control()));
   if (!change(h, r, w, left)) return;
   if (partial) shared::hint_add(h.space.control().partial_hint, 1);
 }
@@ -288,51 +304,82 @@ void mark_synced(Handle& h) noexcept {
 }
 
 void leave_region(Handle& h, LocalSeat& seat) noexcept {
+  for (DeadCount& count : seat.dead) tell_dead(h, count);
   if (!seat.region) return;
   close_region(h, seat.region->number, load(h, seat.region->number));
   seat.region.reset();
 }
 
-Result<void> make_room(Handle& h, LocalSeat& seat, std::uint64_t room, Reserve reserve) {
-  const bool fits = seat.region && (seat.region->fine || !seat.fine || seat.region->capacity > h.space.region_size());
-  if (fits && seat.region->capacity - seat.region->tail >= room) return {};
-  reap_sometimes(h);
+namespace {
+
+bool has_room(const Handle& h, const LocalSeat& seat, std::uint64_t room) noexcept {
+  const bool fits = seat.region && (seat.region->fine || !seat.fine || has_run(h, seat));
+  return fits && seat.region->capacity - seat.region->tail >= room;
+}
+
+// A run of its own; the region in use before stays in use by others.
+Result<void> make_run(Handle& h, LocalSeat& seat, std::uint64_t room, Reserve reserve) {
   const std::uint64_t size = h.space.region_size();
-  if (room > region_room(h)) {  // a run of its own; the region in use stays in use by others
-    leave_region(h, seat);
-    const std::uint64_t k = (room + format::kRegionData + size - 1) / size;
-    auto head = claim_run(h, seat, k, reserve);
-    if (!head) {
-      reap_dead(h);
-      head = claim_run(h, seat, k, reserve);
-    }
-    if (!head) return head.error();
-    seat.region = opened(h, *head, k * size);
-    return {};
-  }
+  const std::uint64_t k = (room + format::kRegionData + size - 1) / size;
   leave_region(h, seat);
-  if (adopt_partial(h, seat, room)) return {};
-  auto fresh = claim_fresh(h, seat, RegionType::data, reserve);
-  if (!fresh) {  // the last chance: somebody's leftover
-    if (reap_dead(h) != 0) shared::hint_add(h.space.control().partial_hint, 1);
-    if (fresh.error().code == Code::full) {
-      shared::hint_add(h.space.control().partial_hint, 1);
-      const bool fine = std::exchange(seat.fine, false);  // any will do now
-      const bool adopted = adopt_partial(h, seat, room);
-      seat.fine = fine;
-      if (adopted) {
-        seat.region->fine = true;  // there is no other
-        return {};
-      }
-    }
-    return fresh.error();
+  auto head = claim_run(h, seat, k, reserve);
+  if (!head && head.error().code == Code::full) {
+    reap_dead(h);
+    head = claim_run(h, seat, k, reserve);
+    while (!head && head.error().code == Code::full && make_free(h, seat)) head = claim_run(h, seat, k, reserve);
   }
-  seat.region = opened(h, *fresh, size);
+  if (!head) return head.error();
+  leave_region(h, seat);  // where copies went, if any were made
+  seat.region = opened(h, *head, k * size);
   return {};
 }
 
+// Also one whose pages are not in small pieces: there is no other.
+bool adopt_any(Handle& h, LocalSeat& seat, std::uint64_t room) noexcept {
+  shared::hint_add(h.space.control().partial_hint, 1);
+  const bool fine = std::exchange(seat.fine, false);
+  const bool adopted = adopt_partial(h, seat, room);
+  seat.fine = fine;
+  if (adopted) seat.region->fine = true;
+  return adopted;
+}
+
+// The last chances of a writer that found no FREE region: somebody's leftover, then the garbage.
+Result<void> make_room_when_full(Handle& h, LocalSeat& seat, std::uint64_t room, Reserve reserve, Error full) {
+  reap_dead(h);
+  if (adopt_any(h, seat, room)) return {};
+  while (make_free(h, seat)) {
+    if (has_room(h, seat, room)) return {};
+    leave_region(h, seat);
+    if (adopt_any(h, seat, room)) return {};
+    if (auto fresh = claim_fresh(h, seat, RegionType::data, reserve)) {
+      seat.region = opened(h, *fresh, h.space.region_size());
+      return {};
+    }
+  }
+  return has_room(h, seat, room) ? Result<void>{} : full;
+}
+
+}  // namespace
+
+Result<void> make_room(Handle& h, LocalSeat& seat, std::uint64_t room, Reserve reserve) {
+  if (has_room(h, seat, room)) return {};
+  reap_sometimes(h);
+  if (room > region_room(h)) return make_run(h, seat, room, reserve);
+  leave_region(h, seat);
+  if (adopt_partial(h, seat, room)) return {};
+  tidy(h, seat);
+  auto fresh = claim_fresh(h, seat, RegionType::data, reserve);
+  if (fresh) {
+    seat.region = opened(h, *fresh, h.space.region_size());
+    return {};
+  }
+  if (fresh.error().code != Code::full) return fresh.error();
+  return make_room_when_full(h, seat, room, reserve, fresh.error());
+}
+
 Result<std::uint64_t> claim_index_region(Handle& h, LocalSeat& seat) {
-  return claim_fresh(h, seat, RegionType::index, Reserve::use);
+  return claim_fresh(h, seat, RegionType::index, seat.compacting ? Reserve::last : Reserve::use);
 }
 
 }  // namespace durra::detail

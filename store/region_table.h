@@ -4,8 +4,12 @@
 
 namespace durra::detail {
 
-// Who may take the last two FREE regions: what must go on in a store that is full.
-enum class Reserve : std::uint8_t { keep, use };
+// How many FREE regions a claim must leave to others (F26): what must go on in a store that is full may take more.
+enum class Reserve : std::uint8_t {
+  last = 0,  // compaction and rebuild: they give more back
+  use = 1,   // index growth, erase
+  keep = 2,  // everybody else
+};
 
 // Makes `seat.region` a region with at least `room` bytes free at its tail; what it had before is left to others.
 // `room` larger than a region: a run of its own.  Errors: full (with the numbers), too_large, io.
@@ -21,6 +25,9 @@ Result<std::uint64_t> claim_index_region(Handle&, LocalSeat& seat);
 // A region that somebody dead claimed but never opened: FREE again, the whole run.  By whoever alone may (owner,
 // reaper).  Repeatable: a death in the middle leaves the head CLAIMED.
 void release_claimed(Handle&, std::uint64_t region, const format::RegionWord&) noexcept;
+
+// Gives the disk blocks of a FREE region back.  False: it is not FREE any more, or the file system cannot.
+bool punch_region(Handle&, LocalSeat& seat, std::uint64_t region) noexcept;
 
 // OPEN, COMPACTING → PARTIAL or SEALED.  By the owner, its reaper.
 void close_region(Handle&, std::uint64_t region, const format::RegionWord&) noexcept;

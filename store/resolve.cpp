@@ -63,7 +63,10 @@ std::uint64_t Space::regions() const noexcept {
 
 std::uint64_t Space::run_length(std::uint64_t r, const format::RegionWord& w) const noexcept {
   if (!w.run) return 1;
-  const std::uint64_t k = format::untag(shared::hint_load(descriptor(r).run), w.generation);
+  const std::uint64_t run = shared::hint_load(descriptor(r).run);
+  std::uint64_t k = format::untag(run, w.generation);
+  // On its way to be freed: the length is tagged for the life to come before that begins.
+  if (k == 0 && w.state == format::RegionState::retired) k = format::untag(run, w.generation + 1);
   return std::clamp<std::uint64_t>(k, 1, super_.region_count - r);
 }
 

@@ -226,6 +226,22 @@ inline bool futex_next(std::uint32_t& w, std::uint32_t from) noexcept {
   return std::atomic_ref(w).compare_exchange_strong(from, from + 1, std::memory_order_seq_cst);
 }
 
+// ---- S21 reclaim ----------------------------------------------------------------------------------------------------
+// The epoch moves on after something was unlinked (an index word swung, a region RETIRED); partner: S8.  A reclaimer
+// unlinks, moves the epoch, fences, scans pins; a reader pins, then reads words: one of the two sees the other.
+inline void epoch_move(format::Control& c, Word from) noexcept {
+  Ref(c.epoch).compare_exchange_strong(from, from + 1, std::memory_order_seq_cst);
+}
+inline void reclaim_fence() noexcept { std::atomic_thread_fence(std::memory_order_seq_cst); }
+// seal_epoch, retire_epoch: stored before the S4 change that makes them count, loaded after the state was.
+inline Word epoch_of(Word& w) noexcept { return Ref(w).load(std::memory_order_acquire); }
+inline void epoch_note(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_order_release); }
+// gate, run: tagged with a life, so that a freer who slept through it changes nothing (H5, H9).
+inline Word tagged_load(Word& w) noexcept { return Ref(w).load(std::memory_order_acquire); }
+inline bool tagged_change(Word& w, Word from, Word to) noexcept {
+  return Ref(w).compare_exchange_strong(from, to, std::memory_order_acq_rel, std::memory_order_acquire);
+}
+
 // ---- Within one process ---------------------------------------------------------------------------------------------
 // S14 a local seat is used by one thread at a time.
 inline bool try_acquire(std::atomic<bool>& busy) noexcept { return !busy.exchange(true, std::memory_order_acquire); }

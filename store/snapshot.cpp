@@ -10,8 +10,9 @@ namespace durra::detail {
 Result<Instant> take_instant(Handle& h) {
   if (auto no = h.refuse_read()) return *no;
   if (h.read_only) {  // may not move the clock: sees every key's newest version, not one instant
-    if (!try_pin_again(&h.reader_pin)) return too_many_pins();
-    return Instant{&h.reader_pin, kNow};
+    auto pinned = pin_reader(h);
+    if (!pinned) return pinned.error();
+    return Instant{*pinned, kNow};
   }
   auto seat = home_seat(h);
   if (!seat) return seat.error();

@@ -1,6 +1,8 @@
 // The store at one instant: pin, take the time, tick, read the newest version not after it.  Waits for nobody
 // (PROTOCOL.md SNAPSHOT).
 #pragma once
+#include <vector>
+
 #include "store/batch.h"
 #include "store/index.h"
 
@@ -17,6 +19,11 @@ Result<Instant> take_instant(Handle&);
 
 // What stands for `head`'s key at `time`: nothing when the key came later.
 Shown as_of(const Handle&, const RecordRef& head, std::uint64_t time) noexcept;
+// Whether a reader in `epoch` needs nothing of a region that is RETIRED: all it may read has another place, and the
+// region may be freed under its pin.
+inline bool over_for(format::Descriptor& d, const format::RegionWord& w, std::uint64_t epoch) noexcept {
+  return w.state == format::RegionState::retired && shared::epoch_of(d.retire_epoch) < epoch;
+}
 // Null, or why a version that is later than an instant cannot be one: its stamp or the clock is rotten.
 format::Why too_late(const Handle&, const RecordRef&, std::uint64_t stamp) noexcept;
 
@@ -28,9 +35,17 @@ struct RecordsState {
   bool own_keys = false;
   std::optional<Error> status;
 
+  // What is walked, region by region: noted once, after the instant.  Every version that the instant shows was there
+  // by then, so what is written later, copies of compaction among it, is left out; its source cannot go under our pin.
+  struct Extent {
+    std::uint64_t begin = 0, end = 0;  // file offsets of its records; end = 0: nothing
+    std::uint64_t settled = 0;         // copies from here on are not in place yet: their sources are
+  };
+  std::vector<Extent> extents;
   std::uint64_t region = 0, regions = 0;  // the next region, and where they end
   std::uint64_t at = 0, end = 0;          // file offsets within the current region
-  bool all_newest = false;                // nothing in the current region was superseded before the instant
+  std::uint64_t settled = 0;
+  bool all_newest = false;  // nothing in the current region was superseded before the instant
   // Candidates of the current region, some at a time so that the cache misses of their look-ups overlap.
   std::array<RecordRef, 16> queue;
   std::size_t queue_next = 0, queue_end = 0;

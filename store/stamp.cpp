@@ -17,7 +17,8 @@ std::uint64_t stamp_if_certain(const RecordRef& r) noexcept {
 }
 
 bool is_void(const RecordRef& r) noexcept {
-  return shared::stamp_load(r.header->stamp) == 0 && (shared::check_load(r.header->word) & format::kStamped) == 0;
+  const std::uint64_t word = shared::check_load(r.header->word);
+  return format::is_void(r.shape, shared::stamp_load(r.header->stamp), word);
 }
 
 std::uint64_t fill(const Handle& h, const RecordRef& r) noexcept {

@@ -9,6 +9,7 @@
 #include "store/region_table.h"
 #include "store/seat.h"
 #include "store/step.h"
+#include "store/tidy.h"
 
 namespace durra::detail {
 namespace {
@@ -219,7 +220,9 @@ Result<void> Store::sync() {
   detail::Handle& h = *handle_;
   if (auto no = h.refuse_write()) return *no;
   if (h.is_volatile) return Error{Code::unsupported, 0, 0, "this file system's files do not survive a power cut"};
-  return detail::sync_until(h, detail::take_ticket(h));
+  auto done = detail::sync_until(h, detail::take_ticket(h));
+  if (done) detail::tidy_after_sync(h);
+  return done;
 }
 
 }  // namespace durra

@@ -136,5 +136,6 @@ Result<Tail> Tail::from_now(Store& store, std::string_view key_prefix) {
 Result<Record> Tail::next(Duration patience) { return detail::next(*state_, patience); }
 
 Result<void> Tail::save() { return detail::save_position(*state_); }
+void Tail::save(Batch& batch) const { detail::save_position(*state_, batch); }
 
 }  // namespace durra

@@ -89,6 +89,7 @@ Result<void> collect(TailState&);
 // The name: a record {holder, position}.  Errors as in store.h.
 Result<void> take_name(TailState&, std::string_view name);  // and goes on where it was left
 Result<void> save_position(TailState&);
+void save_position(const TailState&, Batch&);
 void give_name_back(TailState&) noexcept;
 
 }  // namespace durra::detail

@@ -6,8 +6,10 @@
 
 #include "format/tail.h"
 #include "store/append.h"
+#include "store/batch_ops.h"
 #include "store/reap.h"
 #include "store/stamp.h"
+#include "store/sync.h"
 #include "store/tail.h"
 
 namespace durra::detail {
@@ -119,7 +121,7 @@ void leave(Handle& h, const std::string& name) noexcept {
 }
 
 // The record, if it is still this tail's.
-Result<Saved> own(TailState& t) {
+Result<Saved> own(const TailState& t) {
   auto saved = load(*t.handle, key_of(t.name));
   if (saved && (saved->holder.seat != t.seat || saved->holder.generation != t.seat_generation))
     return Error{Code::busy, 0, living(*t.handle, saved->holder).value_or(0), "another tail has the name now"};
@@ -169,7 +171,19 @@ Result<void> save_position(TailState& t) {
   auto done = store(h, key_of(t.name), bytes_of(h, {t.seat, t.seat_generation}, t.shown), saved->stamp);
   if (!done && done.error().code == Code::conflict) return Error{Code::busy, 0, 0, "another tail has the name now"};
   if (!done) return done.error();
+  if (h.durability == Durability::power) return sync_until(h, take_ticket(h));  // with what was shown (H20)
   return {};
+}
+
+void save_position(const TailState& t, Batch& batch) {
+  const Handle& h = *t.handle;
+  if (t.name.empty() || h.forked()) return;
+  // What stands in the way of this must stand in the way of the batch: no version has this stamp.
+  constexpr Stamp kNever{1};
+  const auto saved = own(t);
+  const std::string bytes = bytes_of(h, {t.seat, t.seat_generation}, t.shown);
+  const Bytes payload(bytes);
+  BatchOps::add(batch, key_of(t.name), &payload, saved ? saved->stamp : kNever, true);
 }
 
 void give_name_back(TailState& t) noexcept {

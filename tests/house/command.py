@@ -88,7 +88,7 @@ class Help(Case):
         self.assertEqual(text, self.out("help"))
         verbs = re.findall(r"^  (\w+) {2,}\D", text.split("exit status")[0], re.M)
         self.assertGreaterEqual(set(verbs), set("info ls get who regions dump create put erase import verify recover "
-                                                "backup".split()))
+                                                "compact backup".split()))
         for verb in verbs:
             self.assertIn(f"durra {verb}", self.out(verb, "--help"))
             self.assertEqual(self.out(verb, "--help"), self.out("help", verb))
@@ -435,6 +435,20 @@ class Care(Case):
         self.assertEqual(self.run_text("recover", "bad.durra", "good.durra", exit=1)[1],
                          "durra: good.durra: the new file exists already, nothing was changed\n")
         self.assertEqual((self.folder / "bad.durra").read_bytes(), before)
+
+    def test_compact(self):
+        for version in "abc":
+            for i in range(40):
+                self.run_text("put", "c.durra", f"key{i}", version * 60_000)
+        before = self.lines("dump", "c.durra")
+        text = self.out("compact", "c.durra", "--keep-erased", "0")
+        self.assertRegex(text, r"^freed    \S+ \S+\nemptied  \d+ regions?, \d+ tombstones? dropped\n$")
+        answer = self.json("compact", "c.durra")["data"]
+        self.assertEqual(set(answer), {"freed_bytes", "retired_regions", "dropped_tombstones", "held_regions"})
+        self.assertEqual(sorted(map(str, self.lines("dump", "c.durra"))), sorted(map(str, before)))
+        self.assertLess(os.stat(self.folder / "c.durra").st_blocks * 512, 3 * 40 * 60_000)
+        self.out("verify", "c.durra")
+        self.assertEqual(self.run_text("compact", "none.durra", exit=1)[0], "")
 
     def test_backup(self):
         self.broken()

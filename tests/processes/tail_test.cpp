@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -23,10 +24,14 @@ using test::small;
 
 // Writers put rising versions of shared keys, erase some, append events; what a tail shows of a key rises, each version
 // comes once, each event too, and at the end every key as it is.
-TEST(TailThreads, in_order_each_once_and_the_last_of_all) {
+// With a compactor at work everything moves meanwhile.
+void follow(bool compacting) {
   const Scratch scratch;
   Store store = open(scratch / "s.durra", small(512_MiB)).value();
   std::atomic<int> writing{3};
+  std::thread compactor([&] {
+    while (compacting && writing != 0) compact(store).value();
+  });
   std::vector<std::thread> writers;
   const int rounds = 10'000;
   for (int w = 0; w < 3; ++w)
@@ -62,6 +67,7 @@ TEST(TailThreads, in_order_each_once_and_the_last_of_all) {
     newest_event[r->str()[0]] = number;
   }
   for (auto& w : writers) w.join();
+  compactor.join();
   EXPECT_EQ(events.size(), 3u * rounds / 8);
   for (const auto& [key, text] : seen) {
     const auto now = store.get(key);
@@ -69,6 +75,9 @@ TEST(TailThreads, in_order_each_once_and_the_last_of_all) {
   }
   for (const Record& r : store.records()) EXPECT_TRUE(seen.contains(std::string(r.key()))) << r.key();
 }
+
+TEST(TailThreads, in_order_each_once_and_the_last_of_all) { follow(false); }
+TEST(TailThreads, in_order_each_once_and_the_last_of_all_while_everything_moves) { follow(true); }
 
 // A wake-up that was lost would end with the slice, a quarter of a second later.
 TEST(TailThreads, no_wake_up_is_lost) {
@@ -143,6 +152,69 @@ TEST(Tail, killed_and_taken_up_again_misses_nothing) {
   }
   EXPECT_GT(events, 60u);
   EXPECT_LE(twice, 60u);
+  EXPECT_TRUE(verify(path).value().damage.empty());
+}
+
+// Exactly once: what a consumer counts and its position are one batch.  Producer and consumer are killed 100 times
+// each, anywhere; a rival waits for the name all the time.
+TEST(Tail, an_event_is_counted_once_whoever_is_killed) {
+  const Scratch scratch;
+  const std::string path = scratch / "s.durra";
+  Store store = open(path, small(1_GiB)).value();
+  const auto produce = [&] {
+    Store mine = open(path).value();
+    for (;;) mine.append("log", "event").value();
+    return 0;
+  };
+  const auto count = [](Store& s, Tail& tail, Duration patience) {
+    auto r = tail.next(patience);
+    if (!r) return false;
+    const std::string counted = "counted/" + std::string(r->key());
+    const auto before = s.get(counted);
+    const auto total = s.get("total");
+    Batch batch;
+    batch.put(counted, std::to_string(1 + (before ? std::stoi(before->str()) : 0)));
+    batch.put("total", std::to_string(1 + (total ? std::stoi(total->str()) : 0)));
+    tail.save(batch);
+    s.put(batch).value();
+    return true;
+  };
+  const auto consume = [&] {
+    Store mine = open(path).value();
+    for (;;) {
+      auto tail = Tail::open(mine, "t", "log/");
+      while (tail && count(mine, *tail, 1h)) {
+      }
+    }
+    return 0;
+  };
+  constexpr int kKills = 100;
+  std::optional<Child> rival(consume);
+  for (int kill = 0; kill < kKills; ++kill) {
+    Child producer(produce), consumer(consume);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2 + kill % 5));
+    (kill % 2 == 0 ? producer : consumer).kill();
+    std::this_thread::sleep_for(std::chrono::milliseconds(kill % 3));
+    if (kill % 10 == 9) {  // the one who has the name most of the time, too
+      rival->kill();
+      rival.emplace(consume);
+    }
+  }
+  rival->kill();
+  {
+    Tail rest = Tail::open(store, "t", "log/").value();
+    while (count(store, rest, 0s)) {
+    }
+  }
+  int events = 0;
+  for (const Record& r : store.records("log/")) {
+    const auto counted = store.get("counted/" + std::string(r.key()));
+    ASSERT_TRUE(counted) << r.key();
+    ASSERT_EQ(counted->text(), "1") << r.key();
+    ++events;
+  }
+  EXPECT_GT(events, kKills);
+  EXPECT_EQ(store.get("total").value().str(), std::to_string(events));
   EXPECT_TRUE(verify(path).value().damage.empty());
 }
 

@@ -15,13 +15,21 @@ namespace durra::tools {
 namespace {
 
 Json json_of(const SeatInfo& s) {
-  return {{"seat", s.seat},       {"pid", s.pid},
-          {"tid", s.tid},         {"command", s.command},
-          {"alive", s.alive},     {"since", utc_iso(s.since_ns)},
-          {"puts", s.puts},       {"gets", s.gets},
-          {"erases", s.erases},   {"conflicts", s.conflicts},
-          {"put_bytes", s.bytes}, {"open_regions", s.open_regions},
-          {"pins", s.pins},       {"pin_age_ns", s.pin_age_ns}};
+  return {{"seat", s.seat},
+          {"pid", s.pid},
+          {"tid", s.tid},
+          {"command", s.command},
+          {"alive", s.alive},
+          {"since", utc_iso(s.since_ns)},
+          {"puts", s.puts},
+          {"gets", s.gets},
+          {"erases", s.erases},
+          {"conflicts", s.conflicts},
+          {"put_bytes", s.bytes},
+          {"open_regions", s.open_regions},
+          {"pins", s.pins},
+          {"pin_age_ns", s.pin_age_ns},
+          {"held_back_bytes", s.held_back_bytes}};
 }
 
 std::string role_of(const SeatInfo& s) {
@@ -48,11 +56,12 @@ int verb_who(Call& call) {
     return kDone;
   }
   const auto now_ns = static_cast<std::uint64_t>(std::time(nullptr)) * 1'000'000'000;
-  Table table({">SEAT", ">PID", "COMMAND", "SINCE", "ROLE", ">PUTS", ">REGION", ">PIN AGE", "NOTE"});
+  Table table({">SEAT", ">PID", "COMMAND", "SINCE", "ROLE", ">PUTS", ">REGION", ">PIN AGE", ">HOLDS BACK", "NOTE"});
   for (const auto& s : seats)
     table.add({std::to_string(s.seat), std::to_string(s.pid), escape(s.command), utc_short(s.since_ns, now_ns),
                role_of(s), count_text(s.puts + s.erases), list_of(s.open_regions),
                s.pins == 0 || !s.alive ? "-" : duration_text(s.pin_age_ns),
+               s.held_back_bytes == 0 ? "-" : size_text(s.held_back_bytes),
                s.alive ? "" : "dead; whoever opens the store next clears it away"});
   std::fputs(table.text().c_str(), stdout);
   return kDone;

@@ -53,6 +53,7 @@ struct SeatInfo {
   std::uint64_t puts, gets, erases, conflicts, bytes;
   std::vector<std::uint64_t> open_regions;
   std::uint64_t pins, pin_age_ns;
+  std::uint64_t held_back_bytes;  // garbage that its oldest pin keeps from being given back; seats share it
 };
 Result<std::vector<SeatInfo>> participants(const Store&);
 
@@ -76,6 +77,21 @@ struct Salvage {
 };
 Result<Salvage> recover(std::string_view damaged, std::string_view fresh, bool accept_older = false,
                         const Progress& = {});
+
+// Gives back what is garbage, while everybody works on: records that were superseded or erased, index nodes that were
+// replaced, tombstones that hide nothing (those erased at least `keep_erased` ago: a Tail that was away for longer does
+// not learn of them).  Returns how many bytes of disk the file has less.  What somebody still reads comes back later.
+// Errors: read_only, forked, full, io, sync_lost; `timeout` when stopped by progress.
+struct CompactOptions {
+  std::chrono::milliseconds keep_erased = std::chrono::hours(24);
+};
+struct Compacted {
+  std::uint64_t regions_retired;  // emptied by this call
+  std::uint64_t tombstones;       // dropped
+  std::uint64_t held_by_readers;  // regions that only somebody's pin keeps
+  std::uint64_t bytes_freed;      // of disk
+};
+Result<Compacted> compact(Store&, const CompactOptions& = {}, const Progress& = {});
 
 // A compacted copy of one instant, while everybody works on.  `fresh` must not exist.  Stamps are kept.
 struct Copied {

@@ -62,6 +62,9 @@ struct Options {
   std::uint64_t region_size = 2_MiB;
   std::uint32_t participants = 1024;  // threads at work at the same time, all processes together; at most 1,024
   unsigned permissions = 0600;        // exact, whatever the umask
+  // Compaction by this handle packs payloads of 256 bytes and more with LZ4 where that saves an eighth; a get of such a
+  // record returns an unpacked copy.  Payloads with an alignment of their own stay as they are.
+  bool compress_cold = false;
   // How long open waits for another opener that rebuilds; then `busy`.
   std::chrono::milliseconds patience{10'000};
   // Distrust the index in the file: rebuild it from the records.  `busy` while another participant lives.
@@ -306,6 +309,10 @@ class Tail {
   // A put: the position behind the last record that next() gave.  `invalid` without a name; `busy` when the name was
   // lost (to who took this process for dead); else as put.
   Result<void> save();
+  // The same within your batch: what it puts and the position, all or none.  store.put(batch) answers `conflict` when
+  // the position was saved otherwise after this call (so: one batch after the other), or the name was lost.  May be
+  // called again for the same batch; adds nothing without a name.
+  void save(Batch&) const;
 
   Tail(Tail&&) noexcept;
   Tail& operator=(Tail&&) noexcept;

@@ -17,10 +17,10 @@ using test::outcome;
 using test::shown;
 using test::small;
 
-// Holds Records of one key until there are 70,000 or the answer is `full`.
+// Holds Records of one key until there are 130,000 or the answer is `full`.
 template <class From>
 void hold_many(const From& from, std::vector<Record>& held) {
-  while (held.size() < 70'000) {
+  while (held.size() < 130'000) {
     auto record = from.get("k");
     if (!record) {
       EXPECT_EQ(outcome(record), "full");
@@ -153,7 +153,7 @@ TEST_F(Lifetime, more_records_of_a_read_only_handle_than_can_be_held_are_refused
   auto reader = open(path, small(Mode::read_only)).value();
   std::vector<Record> held;
   hold_many(reader, held);
-  EXPECT_EQ(held.size(), 30'000u);
+  EXPECT_EQ(held.size(), 120'000u);
   EXPECT_EQ(outcome(reader.records().status()), "full");
   { const Store closed = std::move(reader); }
   EXPECT_EQ(held.front().text(), "v");

@@ -133,7 +133,7 @@ TEST_F(Regions, ordinary_writers_leave_two_regions) {
 
 TEST_F(Regions, what_regions_says_adds_up) {
   auto store = open(path, small()).value();
-  for (int i = 0; i < 5'000; ++i) store.put(i % 1'000, noise(50)).value();
+  for (int i = 0; i < 1'500; ++i) store.put(i % 1'000, noise(50)).value();  // too little garbage to be compacted
   const auto all = regions(store).value();
   const auto s = stats(store).value();
   std::uint64_t live = 0, records = 0, count = 0;
@@ -144,11 +144,11 @@ TEST_F(Regions, what_regions_says_adds_up) {
     EXPECT_EQ(r.picture.size(), 32u);
   }
   EXPECT_EQ(live, 1'000u);
-  EXPECT_EQ(records, 5'000u);
+  EXPECT_EQ(records, 1'500u);
   EXPECT_EQ(count, s.region_count);
   EXPECT_EQ(s.live_records, 1'000u);
   EXPECT_EQ(s.live_bytes, 50'000u);
-  EXPECT_GT(s.garbage_bytes, 4'000u * 50);
+  EXPECT_GT(s.garbage_bytes, 500u * 50);
 }
 
 }  // namespace

@@ -126,6 +126,25 @@ TEST_F(SyncTest, a_power_put_flushes_its_own_region_and_no_other) {
   EXPECT_EQ(control(store).sync_done, 0u);  // it opens nobody's gate
 }
 
+TEST_F(SyncTest, a_durable_position_makes_what_was_shown_durable_too) {
+  Store other = open(path, small()).value();
+  Store power = open(path, with(Durability::power)).value();
+  Tail tail = Tail::open(power, "t", "log/").value();
+  const auto show = [&] {
+    other.append("log", "event").value();
+    EXPECT_GT(unsynced(store), 0u);
+    EXPECT_EQ(tail.next(std::chrono::seconds(0)).value().str(), "event");
+  };
+  show();
+  Batch batch;
+  tail.save(batch);
+  power.put(batch.put("effect", "1")).value();
+  EXPECT_EQ(unsynced(store), 0u);
+  show();
+  tail.save().value();
+  EXPECT_EQ(unsynced(store), 0u);
+}
+
 TEST_F(SyncTest, a_power_handle_makes_erases_durable_too) {
   Store power = open(path, with(Durability::power)).value();
   power.put("k", "v").value();

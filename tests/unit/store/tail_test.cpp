@@ -234,6 +234,51 @@ TEST_F(Tails, a_named_tail_goes_on_where_it_was_saved) {
   EXPECT_EQ(drain(other).size(), 6u);
 }
 
+TEST_F(Tails, a_position_is_saved_with_its_effects_or_not_at_all) {
+  for (int i = 0; i < 6; ++i) store->put(i, "").value();
+  std::optional<Tail> tail = Tail::open(*store, "t", "").value();
+  (void)tail->next(0s).value();
+  Batch batch;
+  batch.put("effect", "1");
+  tail->save(batch);
+  (void)tail->next(0s).value();
+  tail->save(batch);  // again: the later one counts
+  EXPECT_EQ(outcome(store->put(batch)), "ok");
+  EXPECT_EQ(outcome(store->put(batch)), "conflict");  // once
+  Batch other;
+  (void)tail->next(0s).value();
+  tail->save(other);
+  other.put_if("effect", "2", absent);
+  EXPECT_EQ(outcome(store->put(other)), "conflict");
+  tail.reset();
+  tail = Tail::open(*store, "t", "").value();
+  EXPECT_EQ(line(tail->next(0s).value()), "2=");
+  Batch left;
+  tail->save(left);
+  tail.reset();
+  tail = Tail::open(*store, "t", "").value();
+  EXPECT_EQ(outcome(store->put(left)), "conflict") << "saved by one who has the name no more";
+  EXPECT_EQ(line(tail->next(0s).value()), "2=");
+}
+
+TEST_F(Tails, what_a_batch_did_comes_in_the_order_of_its_keys) {
+  Store other = open(path).value();
+  store->put("b", "0").value();
+  store->put("d", "0").value();
+  std::optional<Tail> tail = Tail::open(*store, "t").value();
+  EXPECT_EQ(drain(*tail), (Lines{"b=0", "d=0"}));
+  tail->save().value();
+  other.put(Batch().put("c", "1").erase("b").put(9, "1").put("a", "1").erase("never")).value();
+  Lines all;
+  for (auto r = tail->next(0s); r; r = tail->next(0s)) {
+    all.push_back(line(*r));
+    tail->save().value();
+    tail.reset();
+    tail = Tail::open(*store, "t").value();
+  }
+  EXPECT_EQ(all, (Lines{"9=1", "a=1", "b erased", "c=1", "never erased"}));
+}
+
 TEST_F(Tails, a_name_is_one_living_tails) {
   std::optional<Tail> tail = Tail::open(*store, "t").value();
   Store other = open(path).value();

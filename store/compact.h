@@ -1,0 +1,42 @@
+// Compaction: what is live in a region that is mostly garbage moves to the tail of another; the region is retired
+// (PROTOCOL.md COMPACT).  Victims are chosen by cost and benefit, as in Rosenblum and Ousterhout's log-structured file
+// system (SOSP'91) and RAMCloud's cleaner (Rumble et al., FAST'14).
+#pragma once
+#include <durra/care.h>
+
+#include "store/handle.h"
+
+namespace durra::detail {
+
+// How much of a region must be garbage, by its hint, to be worth the copying of the rest: a share in 256ths.
+enum class Worth : std::uint16_t { nearly_all = 240, mostly = 128, some = 16, anything = 1 };
+
+// Chooses a victim and makes it COMPACTING(me): seat.compaction.  False: there is none now.
+bool begin_compaction(Handle&, LocalSeat&, Worth) noexcept;
+
+// Goes on with at most `records` records.  Copies go to the tail of seat.region; its room is the caller's to make.
+// Precondition: no pin of the caller's own.
+enum class CompactionStep : std::uint8_t {
+  going_on,
+  retired,      // all of it was copied or dead; seat.compaction is over
+  no_room,      // seat.region must be another one first
+  not_durable,  // a batch must be on the disk first: sync_until, then go on
+  given_up,     // damaged, or nothing could be done about a record: SEALED again, seat.compaction is over
+};
+CompactionStep compact_some(Handle&, LocalSeat&, std::uint32_t records);
+
+// While one lives, claims of the seat are compaction's own: they may take the last region, and tidy nothing.
+class Compacting {
+ public:
+  explicit Compacting(LocalSeat& seat) noexcept : seat_(seat) { seat_.compacting = true; }
+  ~Compacting() { seat_.compacting = false; }
+  Compacting(const Compacting&) = delete;
+
+ private:
+  LocalSeat& seat_;
+};
+
+// COMPACTING → SEALED: what was not copied stays where it is.
+void stop_compaction(Handle&, LocalSeat&) noexcept;
+
+}  // namespace durra::detail

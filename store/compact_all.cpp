@@ -1,0 +1,144 @@
+// compact(): everything that can be given back now, by one caller, while everybody works on.
+#include <durra/care.h>
+
+#include <algorithm>
+
+#include "store/batch.h"
+#include "store/compact.h"
+#include "store/index.h"
+#include "store/reap.h"
+#include "store/reclaim.h"
+#include "store/region_table.h"
+#include "store/seat.h"
+#include "store/sweep.h"
+#include "store/sync.h"
+
+namespace durra {
+namespace detail {
+namespace {
+
+using format::RegionState;
+
+// The hints of garbage are lost with a process that dies, and by a rebuild.  Where something was superseded since the
+// region's birth but the hint is small, the records are looked up.
+void recount(Handle& h, LocalSeat& seat, std::uint64_t r) noexcept {
+  OperationPin pinned(h, seat);
+  if (!pinned) return;
+  format::Descriptor& d = h.space.descriptor(r);
+  const auto w = format::unpack(shared::state_load(d.state));
+  const bool quiet = w.state == RegionState::sealed || w.state == RegionState::partial;
+  if (!quiet || w.type != format::RegionType::data ||
+      shared::dead_mark_load(d.may_hold_dead) == format::nothing_dead(w.generation))
+    return;
+  const std::uint64_t base = h.space.region_offset(r);
+  const std::uint64_t end = base + shared::tail_load(d.tail);
+  std::uint64_t dead = 0;
+  for (std::uint64_t at = base + format::kRegionData; at < end;) {
+    RecordRef record;
+    if (h.space.locate(at, record) != nullptr || record.size() > end - at) return;
+    const Lookup head = find(h, {record.tag(), record.key()});
+    const bool is_live = head.found == Found::record && resolve(h, head.record).record.at == record.at;
+    if (!is_live) dead += record.size();
+    at += record.size();
+  }
+  shared::hint_store(d.dead, format::tagged(w.generation, dead));
+}
+
+// One compaction to its end.  Null when it was stopped for want of space.
+std::optional<CompactionStep> finish(Handle& h, LocalSeat& seat) {
+  for (;;) {
+    const CompactionStep step = compact_some(h, seat, 4096);
+    if (step == CompactionStep::retired || step == CompactionStep::given_up) return step;
+    if (step == CompactionStep::going_on) continue;
+    if (step == CompactionStep::not_durable) {
+      if (sync_until(h, take_ticket(h))) continue;
+      stop_compaction(h, seat);
+      return {};
+    }
+    leave_region(h, seat);
+    if (make_room(h, seat, region_room(h), Reserve::last)) continue;
+    stop_compaction(h, seat);
+    return {};
+  }
+}
+
+class Run {
+ public:
+  Run(Handle& h, LocalSeat& seat, const CompactOptions& options, const Progress& progress) noexcept
+      : h_(h), seat_(seat), options_(options), progress_(progress) {}
+
+  Result<Compacted> all() {
+    const auto before = os::info(h_.file);
+    if (!before) return before.error();
+    reap_dead(h_);
+    stop_compaction(h_, seat_);
+    leave_region(h_, seat_);
+    const std::uint64_t regions = h_.space.regions();
+    for (std::uint64_t r = 0; r < regions; ++r) recount(h_, seat_, r);
+    // What a round frees may let the next one move more; nothing retired: there is nothing left to win.
+    std::uint64_t last = ~0ull;
+    for (int i = 0; i < 8 && last != out_.regions_retired; ++i) {
+      last = out_.regions_retired;
+      if (auto done = round(); !done) return done.error();
+    }
+    punch_free(h_, seat_, 0);
+    out_.held_by_readers = free_retired(h_).wait_for_pins;
+    if (const std::uint64_t oldest = oldest_pin(h_); oldest < shared::epoch_load(h_.space.control()))
+      out_.held_by_readers = std::max(out_.held_by_readers, held_back_by(h_, oldest).regions);
+    const auto after = os::info(h_.file);
+    if (!after) return after.error();
+    out_.bytes_freed = before->disk_bytes - std::min(before->disk_bytes, after->disk_bytes);
+    return out_;
+  }
+
+ private:
+  Result<void> round() {
+    while (begin_compaction(h_, seat_, Worth::some)) {
+      const auto step = finish(h_, seat_);
+      if (!step) break;
+      out_.regions_retired += *step == CompactionStep::retired;
+      if (auto no = stopped()) return *no;
+    }
+    leave_region(h_, seat_);
+    constexpr std::chrono::milliseconds kForEver = std::chrono::hours(24 * 365 * 100);  // more is no nanoseconds
+    const auto keep = std::clamp(options_.keep_erased, std::chrono::milliseconds(0), kForEver);
+    out_.tombstones += sweep(h_, seat_, keep, std::chrono::milliseconds(100));
+    if (auto no = stopped()) return *no;
+    out_.regions_retired += reclaim_index(h_, seat_, {.share = 240, .nodes = ~0u, .pack = true});
+    const Freed f = free_retired(h_);
+    if (f.wait_for_sync != 0) {
+      if (auto done = sync_until(h_, f.ticket); !done) return done;
+      free_retired(h_);
+    }
+    return {};
+  }
+
+  std::optional<Error> stopped() {
+    if (!progress_ || progress_(out_.regions_retired, h_.space.regions())) return {};
+    return Error{Code::timeout, 0, 0, "stopped as asked"};
+  }
+
+  Handle& h_;
+  LocalSeat& seat_;
+  const CompactOptions& options_;
+  const Progress& progress_;
+  Compacted out_{};
+};
+
+Result<Compacted> compact(Handle& h, const CompactOptions& options, const Progress& progress) {
+  if (auto no = h.refuse_write()) return *no;
+  if (auto no = h.lost_files()) return *no;
+  auto seat = ExclusiveSeat::take(h);
+  if (!seat) return seat.error();
+  const Compacting now(**seat);
+  return Run(h, **seat, options, progress).all();
+}
+
+}  // namespace
+}  // namespace detail
+
+Result<Compacted> compact(Store& store, const CompactOptions& options, const Progress& progress) {
+  return detail::compact(*detail::handle_of(store), options, progress);
+}
+
+}  // namespace durra

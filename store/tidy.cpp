@@ -1,0 +1,131 @@
+// The policy of compaction.
+#include "store/tidy.h"
+
+#include <algorithm>
+#include <new>
+
+#include "store/compact.h"
+#include "store/index.h"
+#include "store/reclaim.h"
+#include "store/region_table.h"
+#include "store/seat.h"
+#include "store/sync.h"
+
+namespace durra::detail {
+namespace {
+
+using format::RegionState;
+
+// By the hints of the descriptors.
+struct Usage {
+  std::uint64_t used = 0, dead = 0;         // bytes of data regions, whoever has them
+  std::uint64_t index = 0, dead_index = 0;  // bytes of sealed index regions
+  std::uint64_t retired = 0;                // regions
+};
+Usage usage(Handle& h) noexcept {
+  Usage u;
+  const std::uint64_t end = std::min(shared::raised_load(h.space.control().region_hint), h.space.region_count());
+  for (std::uint64_t r = 0; r < end; ++r) {
+    format::Descriptor& d = h.space.descriptor(r);
+    const auto w = format::unpack(shared::state_load(d.state));
+    u.retired += w.state == RegionState::retired;
+    if (w.type == format::RegionType::index && w.state == RegionState::sealed) {
+      u.index += shared::tail_load(d.tail);
+      u.dead_index += format::untag(shared::hint_load(d.dead), w.generation);
+    }
+    const bool holds =
+        w.type == format::RegionType::data && w.state >= RegionState::open && w.state <= RegionState::compacting;
+    if (!holds) continue;
+    u.used += shared::tail_load(d.tail);
+    u.dead += format::untag(shared::hint_load(d.dead), w.generation);
+  }
+  return u;
+}
+
+// Retired regions wait for a sync.  Where nobody asks for one, the writer that is about to grow the file does, once
+// for many regions: at least 8, and half of what is live.
+bool worth_a_sync(const Handle& h, const Usage& u, const Freed& f) noexcept {
+  const std::uint64_t live = u.used - std::min(u.dead, u.used);
+  return f.wait_for_sync * h.space.region_size() >= std::max(8 * h.space.region_size(), live / 2);
+}
+
+// A region for copies: the reserve's last, if it must be.
+bool room_for_copies(Handle& h, LocalSeat& seat) {
+  leave_region(h, seat);
+  return static_cast<bool>(make_room(h, seat, region_room(h), Reserve::last));
+}
+
+// The seat's compaction to its end.  False: nothing was won.
+bool finish_compaction(Handle& h, LocalSeat& seat) {
+  for (;;) {
+    switch (compact_some(h, seat, 4096)) {
+      case CompactionStep::going_on: break;
+      case CompactionStep::retired: return true;
+      case CompactionStep::given_up: return true;  // another victim, perhaps
+      case CompactionStep::not_durable:
+        if (!sync_until(h, take_ticket(h))) return stop_compaction(h, seat), false;
+        break;
+      case CompactionStep::no_room:
+        if (!room_for_copies(h, seat)) return stop_compaction(h, seat), false;
+        break;
+    }
+  }
+}
+
+bool free_some(Handle& h) {
+  Freed f = free_retired(h);
+  if (f.freed == 0 && f.wait_for_sync != 0 && sync_until(h, f.ticket)) f = free_retired(h);
+  return f.freed != 0;
+}
+
+}  // namespace
+
+void tidy(Handle& h, LocalSeat& seat) {
+  if (seat.compacting) return;
+  const Usage u = usage(h);
+  if (u.retired != 0) {
+    const Freed f = free_retired(h);
+    if (worth_a_sync(h, u, f) && sync_until(h, f.ticket)) free_retired(h);
+  }
+  if (u.index >= 2 * h.space.region_size() && u.dead_index * 2 > u.index) reclaim_index(h, seat, {});
+  if (u.used < 2 * h.space.region_size() || seat.compaction) return;
+  if (u.dead * 2 > u.used)
+    begin_compaction(h, seat, Worth::mostly);
+  else if (u.dead >= h.space.region_size() / 2)
+    begin_compaction(h, seat, Worth::nearly_all);
+}
+
+void tidy_after_sync(Handle& h) noexcept {
+  if (free_retired(h).freed == 0) return;
+  const std::uint64_t in_use = shared::raised_load(h.space.control().region_hint);
+  if (auto seat = ExclusiveSeat::take(h)) punch_free(h, **seat, 2 + in_use / 16);
+}
+
+void tidy_a_little(Handle& h, LocalSeat& seat) noexcept {
+  constexpr std::uint32_t kEvery = 16, kRecords = 48;
+  if (++seat.puts_since_tidying < kEvery) return;
+  seat.puts_since_tidying = 0;
+  try {
+    const CompactionStep step = compact_some(h, seat, kRecords);
+    if (step == CompactionStep::retired) begin_compaction(h, seat, Worth::nearly_all);
+    if (step == CompactionStep::not_durable && !sync_until(h, take_ticket(h))) stop_compaction(h, seat);
+  } catch (const std::bad_alloc&) {  // the put that called is done, and does not fail for this
+    stop_compaction(h, seat);
+  }
+}
+
+bool make_free(Handle& h, LocalSeat& seat) {
+  if (seat.compacting) return false;
+  if (free_some(h)) return true;
+  const Compacting now(seat);
+  reclaim_index(h, seat, {.share = 240, .nodes = ~0u});
+  // Each round retires a region, or rules one out: no more than there are.
+  bool won = free_some(h);
+  for (std::uint64_t i = 0; i < h.space.region_count() && !won; ++i) {
+    if (!begin_compaction(h, seat, Worth::some) || !finish_compaction(h, seat)) break;
+    won = free_some(h);
+  }
+  return won;
+}
+
+}  // namespace durra::detail
