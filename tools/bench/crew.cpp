@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 
 #include "tools/child.h"
 #include "tools/failure.h"
@@ -31,9 +32,8 @@ void Crew::check(unsigned part, int status) {
   tools::throw_if_interrupted();
   const char* error = board_->outcomes[part].error.data();
   if (status == 0 && *error == 0) return;
-  throw tools::Complaint{board_->path.data(),
-                         {Code::io},
-                         *error != 0 ? error : "a process of the benchmark ended with " + std::to_string(status)};
+  const std::string how = status == 128 + SIGALRM ? "did not come to its end" : "ended with " + std::to_string(status);
+  throw tools::Complaint{board_->path.data(), {Code::io}, *error != 0 ? error : "a process of the benchmark " + how};
 }
 
 void Crew::await(unsigned count) {
@@ -61,6 +61,7 @@ Total Crew::finish() {
     total.operations += o.operations;
     total.bytes += o.bytes;
     total.latency.add(o.latency);
+    total.beside.add(o.beside);
   }
   total.ns = std::max<std::uint64_t>(ended - begun, 1);
   return total;

@@ -12,7 +12,7 @@ namespace durra::bench {
 
 struct Total {
   std::uint64_t operations = 0, bytes = 0, ns = 0;  // ns: from the first begin to the last end
-  Histogram latency;
+  Histogram latency, beside;
   double per_second() const noexcept { return static_cast<double>(operations) * 1e9 / static_cast<double>(ns); }
   double gb_per_second() const noexcept { return static_cast<double>(bytes) / static_cast<double>(ns); }
 };

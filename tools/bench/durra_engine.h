@@ -16,9 +16,19 @@ class DurraEngine {
   DurraEngine(const std::string& path, const Task& task) : store_(opened(path, task)) {}
 
   void put(std::uint64_t key, std::span<const std::byte> value) { store_.put(key, value).value(); }
+  void put_batch(std::span<const std::uint64_t> keys, Value& value, std::uint64_t round) {
+    batch_.clear();
+    for (const std::uint64_t key : keys) batch_.put(key, value.of(key, round));
+    store_.put(batch_).value();
+  }
   void put_power(std::uint64_t key, std::span<const std::byte> value) {
     store_.put(key, value, {.durability = Durability::power}).value();
   }
+  void sync() {  // where there is a disk
+    if (auto done = store_.sync(); !done && done.error().code != Code::unsupported) done.value();
+  }
+  void compact() { durra::compact(store_).value(); }
+  void snapshot() const { store_.snapshot().value(); }
   bool get(std::uint64_t key) const {
     const auto r = store_.get(key);
     return r && is_value_of(key, r->bytes().data());
@@ -49,6 +59,7 @@ class DurraEngine {
     return durra::open(path, options).value();
   }
   Store store_;
+  Batch batch_;
 };
 
 }  // namespace durra::bench

@@ -31,11 +31,13 @@ class LmdbEngine {
   LmdbEngine& operator=(const LmdbEngine&) = delete;
 
   void put(std::uint64_t key, std::span<const std::byte> value) {
-    if (reading_ != nullptr) mdb_txn_abort(std::exchange(reading_, nullptr));  // or its pages are never used again
-    MDB_txn* txn = nullptr;
-    MDB_val k{sizeof key, &key}, v{value.size(), const_cast<std::byte*>(value.data())};
-    check(mdb_txn_begin(env_, nullptr, 0, &txn));
-    check(mdb_put(txn, dbi_, &k, &v, 0));
+    MDB_txn* txn = writing();
+    put(txn, key, value);
+    check(mdb_txn_commit(txn));
+  }
+  void put_batch(std::span<const std::uint64_t> keys, Value& value, std::uint64_t round) {
+    MDB_txn* txn = writing();
+    for (const std::uint64_t key : keys) put(txn, key, value.of(key, round));
     check(mdb_txn_commit(txn));
   }
   bool get(std::uint64_t key) {
@@ -60,6 +62,16 @@ class LmdbEngine {
  private:
   static void check(int e) {
     if (e != MDB_SUCCESS) throw std::runtime_error(std::string("lmdb: ") + mdb_strerror(e));
+  }
+  MDB_txn* writing() {
+    if (reading_ != nullptr) mdb_txn_abort(std::exchange(reading_, nullptr));  // or its pages are never used again
+    MDB_txn* txn = nullptr;
+    check(mdb_txn_begin(env_, nullptr, 0, &txn));
+    return txn;
+  }
+  void put(MDB_txn* txn, std::uint64_t key, std::span<const std::byte> value) {
+    MDB_val k{sizeof key, &key}, v{value.size(), const_cast<std::byte*>(value.data())};
+    check(mdb_put(txn, dbi_, &k, &v, 0));
   }
   MDB_txn* reading() {
     if (reading_ == nullptr) check(mdb_txn_begin(env_, nullptr, MDB_RDONLY, &reading_));

@@ -28,20 +28,26 @@ class Round {
         figures_(figures) {
     fs::create_directory(directory_);
   }
-  ~Round() {
-    std::error_code ignored;
-    fs::remove_all(directory_, ignored);
-  }
+  ~Round() { clear(); }
   Round(const Round&) = delete;
   Round& operator=(const Round&) = delete;
 
-  static constexpr std::uint64_t kTasks = 9;
+  static constexpr std::uint64_t kTasks = 11;
 
   void run(const std::function<void()>& next) {
+    run_all(next);
+    clear();
+    fs::create_directory(directory_);
+    if (engine_ == Engine::durra) note_upkeep();
+    next();
+  }
+
+ private:
+  void run_all(const std::function<void()>& next) {
     {
       const Keeper keeper(path_, task(Work::hold));
       note("load", perform(path_, task(Work::load)).per_second());
-      note("file_ratio", file_bytes() / static_cast<double>(plan_.records * plan_.size));
+      note("file_ratio", file_ratio());
     }
     next();
     // The keeper was killed, and nobody is left.
@@ -61,6 +67,7 @@ class Round {
     next();
     for (const unsigned p : plan_.processes)
       note(with("put", p), perform(path_, task(Work::overwrite, p)).per_second());
+    note("batch_16", perform(path_, task(Work::batch)).per_second());
     next();
     note_latency("put", perform(path_, task(Work::time_put)).latency);
     next();
@@ -68,13 +75,30 @@ class Round {
     next();
   }
 
- private:
   Task task(Work work, unsigned parts = 1) { return {engine_, work, plan_.records, plan_.size, ++number_, parts}; }
   void note_durable() {
     note("power", perform(path_, task(Work::power)).per_second());
     note("raw", perform(path_, task(Work::raw)).per_second());
     note("power_8", perform(path_, task(Work::power, 8)).per_second());
     note("raw_8", perform(path_, task(Work::raw, 8)).per_second());
+  }
+  // A fresh store whose records are overwritten, so that writers have to compact.
+  void note_upkeep() {
+    const Keeper keeper(path_, task(Work::hold));
+    perform(path_, task(Work::load));
+    const Total total = perform(path_, task(Work::churn, 2));
+    note("overwrite_file_ratio", file_ratio());
+    for (const auto& [suffix, part] : {std::pair{"_p999_us", 0.999}, {"_p9999_us", 0.9999}, {"_p99999_us", 0.99999}}) {
+      note("put" + std::string(suffix), static_cast<double>(total.latency.quantile(part)) / 1e3);
+      note("get" + std::string(suffix), static_cast<double>(total.beside.quantile(part)) / 1e3);
+    }
+    note("snapshot_ns", static_cast<double>(perform(path_, task(Work::snapshot)).latency.quantile(0.5)));
+    perform(path_, task(Work::compact));
+    note("compact_file_ratio", file_ratio());
+  }
+  void clear() const {
+    std::error_code ignored;
+    fs::remove_all(directory_, ignored);
   }
   static std::string with(const char* what, unsigned processes) {
     return processes == 1 ? what : what + ("_" + std::to_string(processes));
@@ -85,13 +109,13 @@ class Round {
       note(what + suffix, static_cast<double>(h.quantile(part)));
   }
   // What the disk gives for it: sparse parts count nothing.
-  double file_bytes() const {
+  double file_ratio() const {
     std::uint64_t bytes = 0;
     for (const auto& file : fs::directory_iterator(directory_)) {
       struct stat info {};
       if (::stat(file.path().c_str(), &info) == 0) bytes += static_cast<std::uint64_t>(info.st_blocks) * 512;
     }
-    return static_cast<double>(bytes);
+    return static_cast<double>(bytes) / static_cast<double>(plan_.records * plan_.size);
   }
 
   const Plan& plan_;

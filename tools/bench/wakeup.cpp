@@ -9,8 +9,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <ctime>
+#include <future>
 #include <new>
 #include <thread>
 #include <vector>
@@ -25,12 +28,28 @@ using tools::now_ns;
 
 constexpr std::uint32_t kWakeups = 400;
 constexpr std::size_t kRounds = 5;
+constexpr std::chrono::seconds kPatience{10};  // then the wake-up was missed
+
+tools::Complaint missed() { return {"", {Code::timeout}, "a wake-up was missed"}; }
+
+// When it woke up; throws what ended the sleeper instead.
+std::uint64_t end_of_sleep(std::atomic<std::uint64_t>& awake, std::future<void>& sleeper) {
+  for (;;) {
+    const bool over = sleeper.wait_for(Duration::zero()) == std::future_status::ready;
+    if (const std::uint64_t end = awake.exchange(0); end != 0) return end;
+    if (over) {
+      sleeper.get();
+      throw missed();
+    }
+    std::this_thread::yield();
+  }
+}
 
 // Wakes one who sleeps, again and again; adds the ns from the call of `serve` to the return of `receive`.
 template <class Serve, class Receive>
 void take(std::vector<std::uint64_t>& samples, Serve serve, Receive receive) {
   std::atomic<std::uint64_t> awake{0};
-  std::thread sleeper([&] {
+  std::future<void> sleeper = std::async(std::launch::async, [&] {
     for (std::uint32_t i = 1; i <= kWakeups; ++i) {
       receive(i);
       awake.store(now_ns());
@@ -40,11 +59,9 @@ void take(std::vector<std::uint64_t>& samples, Serve serve, Receive receive) {
     std::this_thread::sleep_for(std::chrono::microseconds(60));  // it sleeps by now
     const std::uint64_t begun = now_ns();
     serve(i);
-    std::uint64_t end;
-    while ((end = awake.exchange(0)) == 0) std::this_thread::yield();
-    samples.push_back(end - begun);
+    samples.push_back(end_of_sleep(awake, sleeper) - begun);
   }
-  sleeper.join();
+  sleeper.get();
 }
 
 // A futex word in memory that forks would share.
@@ -61,9 +78,11 @@ class Word {
     std::atomic_ref(word()).store(value);
     ::syscall(SYS_futex, &word(), FUTEX_WAKE, INT32_MAX, nullptr, nullptr, 0);
   }
-  void receive(std::uint32_t value) const noexcept {
+  void receive(std::uint32_t value) const {
+    const timespec patience{kPatience.count(), 0};
     for (std::uint32_t now; (now = std::atomic_ref(word()).load()) != value;)
-      ::syscall(SYS_futex, &word(), FUTEX_WAIT, now, nullptr, nullptr, 0);
+      if (::syscall(SYS_futex, &word(), FUTEX_WAIT, now, &patience, nullptr, 0) != 0 && errno == ETIMEDOUT)
+        throw missed();
   }
 
  private:
@@ -82,7 +101,7 @@ void take_wait(std::vector<std::uint64_t>& samples, const std::string& path) {
   Stamp seen = absent;
   take(
       samples, [&](std::uint32_t i) { tools::must(writer.put("k", bytes_of(i)), path); },
-      [&](std::uint32_t) { seen = tools::must(reader.wait("k", seen, Duration::max()), path).stamp(); });
+      [&](std::uint32_t) { seen = tools::must(reader.wait("k", seen, kPatience), path).stamp(); });
   ::unlink(path.c_str());  // the next round begins without the key
 }
 

@@ -30,6 +30,9 @@ void wait_for_start(Board& board) {
   }
 }
 
+// A task that never ends ends the benchmark, with SIGALRM.
+void limit_time(const Task& task) noexcept { ::alarm(static_cast<unsigned>(120 + task.records / 2000)); }
+
 void must(bool good) {
   if (!good) throw std::runtime_error("a get did not find what was put");
 }
@@ -44,34 +47,44 @@ void measure(Board& board, Outcome& outcome, std::uint64_t operations, F&& each)
   outcome.operations = operations;
 }
 
+template <class F>
+void time(Histogram& into, F&& call) {
+  const std::uint64_t begun = now_ns();
+  call();
+  into.add(now_ns() - begun);
+}
+
 template <class E>
 void work_with(E& engine, Board& board, Outcome& outcome, unsigned part) {
   const Task& task = board.task;
-  const bool puts = task.work == Work::overwrite || task.work == Work::time_put;
+  const bool puts = task.work == Work::overwrite || task.work == Work::time_put || task.work == Work::batch;
   const auto order = shuffled(task.records, puts ? part : 0, puts ? task.parts : 1, task.round * kPartsMax + part);
   Value value(task.size);
   const auto key = [&](std::uint64_t i) { return key_of(order[i]); };
   const auto put = [&](std::uint64_t i) { engine.put(key(i), value.of(key(i), task.round)); };
   const auto get = [&](std::uint64_t i) { must(engine.get(key(i))); };
-  const auto timed = [&](auto&& call) {
-    return [&](std::uint64_t i) {
-      const std::uint64_t begun = now_ns();
-      call(i);
-      outcome.latency.add(now_ns() - begun);
-    };
-  };
+  const auto timed_put = [&](std::uint64_t i) { time(outcome.latency, [&] { put(i); }); };
+  const auto timed_get = [&](std::uint64_t i) { time(outcome.latency, [&] { get(i); }); };
   for (std::uint64_t i = 0; i < order.size(); ++i) get(i);  // warm: pages mapped, caches as they will be
 
   switch (task.work) {
     case Work::overwrite: return measure(board, outcome, order.size(), put);
     case Work::get: return measure(board, outcome, order.size(), get);
-    case Work::time_put: return measure(board, outcome, order.size(), timed(put));
-    case Work::time_get: return measure(board, outcome, order.size(), timed(get));
+    case Work::time_put: return measure(board, outcome, order.size(), timed_put);
+    case Work::time_get: return measure(board, outcome, order.size(), timed_get);
     case Work::get_many:
       measure(board, outcome, order.size() / 16, [&](std::uint64_t i) {
         std::uint64_t keys[16];
         for (std::uint64_t k = 0; k < 16; ++k) keys[k] = key(i * 16 + k);
         must(engine.get_many(keys));
+      });
+      outcome.operations *= 16;
+      return;
+    case Work::batch:
+      measure(board, outcome, order.size() / 16, [&](std::uint64_t i) {
+        std::uint64_t keys[16];
+        for (std::uint64_t k = 0; k < 16; ++k) keys[k] = key(i * 16 + k);
+        engine.put_batch(keys, value, task.round);
       });
       outcome.operations *= 16;
       return;
@@ -94,6 +107,41 @@ void scan_with(E& engine, Board& board, Outcome& outcome) {
   engine.scan(sum);
   measure(board, outcome, 1, [&](std::uint64_t) { outcome.bytes = engine.scan(sum); });
   std::ofstream("/dev/null") << sum;  // so that no byte is left unread
+}
+
+// What compaction goes on under.
+void churn(DurraEngine& engine, Board& board, Outcome& outcome) {
+  const Task& task = board.task;
+  Value value(task.size);
+  for (std::uint64_t i = 0; i < task.records; ++i) must(engine.get(key_of(i)));  // warm
+  measure(board, outcome, task.records * kOverwrites, [&](std::uint64_t i) {
+    const std::uint64_t key = key_of(i % task.records);
+    const auto bytes = value.of(key, task.round * kOverwrites + i / task.records);
+    time(outcome.latency, [&] { engine.put(key, bytes); });
+  });
+  board.over = 1;
+  engine.sync();
+}
+
+void get_beside(DurraEngine& engine, Board& board, Outcome& outcome) {
+  const auto order = shuffled(board.task.records, 0, 1, board.task.round);
+  for (const std::uint32_t i : order) must(engine.get(key_of(i)));  // warm
+  wait_for_start(board);
+  outcome.begun_ns = outcome.ended_ns = now_ns();
+  for (std::uint64_t i = 0; board.over == 0; i = (i + 1) % order.size())
+    time(outcome.beside, [&] { must(engine.get(key_of(order[i]))); });
+}
+
+// What only durra has.
+void upkeep(Board& board, Outcome& outcome, unsigned part) {
+  DurraEngine engine(board.path.data(), board.task);
+  switch (board.task.work) {
+    case Work::churn: return part == 0 ? churn(engine, board, outcome) : get_beside(engine, board, outcome);
+    case Work::compact: return measure(board, outcome, 1, [&](std::uint64_t) { engine.compact(); });
+    default:
+      return measure(board, outcome, kSnapshots,
+                     [&](std::uint64_t) { time(outcome.latency, [&] { engine.snapshot(); }); });
+  }
 }
 
 // New keys, beyond those that were loaded.
@@ -133,6 +181,7 @@ void open_with(Board& board, Outcome& outcome) {
   outcome.bytes = resident_bytes();
   if (board.task.work != Work::hold) ::_exit(0);  // as if killed: closing is not what is measured
   engine.put(key_of(0), Value(board.task.size).of(key_of(0), board.task.round));
+  ::alarm(0);  // it is there as long as it is wanted
   ++board.ready;
   for (;;) ::pause();
 }
@@ -147,6 +196,9 @@ void work_as(Board& board, unsigned part) {
     case Work::resident: return open_with<E>(board, outcome);
     case Work::power: return power(board, outcome, part);
     case Work::raw: return raw(board, outcome, part);
+    case Work::churn:
+    case Work::compact:
+    case Work::snapshot: return upkeep(board, outcome, part);
     default: break;
   }
   E engine(board.path.data(), board.task);
@@ -160,6 +212,7 @@ void work_as(Board& board, unsigned part) {
 }  // namespace
 
 void work(Board& board, unsigned part) {
+  limit_time(board.task);
   try {
 #ifdef DURRA_HAVE_LMDB
     if (board.task.engine == Engine::lmdb) return work_as<LmdbEngine>(board, part);

@@ -76,6 +76,7 @@ std::vector<Row> rows_of(const Plan& plan) {
       rows.push_back(p == 1
                          ? Row{what, what, "M/s", 1e-6}
                          : Row{fmt::format("{}_{}", what, p), fmt::format("{}, {} processes", what, p), "M/s", 1e-6});
+  rows.push_back({"batch_16", "put, batches of 16", "M/s", 1e-6});
   rows.push_back({"get_many", "get_many, 16 keys", "M/s", 1e-6});
   rows.push_back({"scan", "scan", "GB/s", 1});
   for (const char* what : {"put", "get"})
@@ -90,6 +91,12 @@ std::vector<Row> rows_of(const Plan& plan) {
   rows.push_back({"open_ms", "open after kill -9", "ms", 1, true});
   rows.push_back({"rebuild", "forced rebuild", "M records/s", 1e-6});
   rows.push_back({"file_ratio", "file / payload", "x", 1, true});
+  rows.push_back({"overwrite_file_ratio", "the same, overwritten 3 times", "x", 1, true});
+  rows.push_back({"compact_file_ratio", "the same, then compacted", "x", 1, true});
+  for (const auto& [what, title] : {std::pair{"put", "put meanwhile"}, {"get", "get beside these puts"}})
+    for (const auto& [suffix, part] : {std::pair{"p999", "p99.9"}, {"p9999", "p99.99"}, {"p99999", "p99.999"}})
+      rows.push_back({fmt::format("{}_{}_us", what, suffix), fmt::format("{} {}", title, part), "us", 1, true});
+  rows.push_back({"snapshot_ns", "snapshot", "ns", 1, true});
   return rows;
 }
 
