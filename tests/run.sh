@@ -82,6 +82,7 @@ fi
 seconds=20 runs=3
 [ $quick = 0 ] || seconds=5 runs=1
 goal torture build/durra torture --processes 4 --seconds $seconds
+goal torture-all build/durra torture --processes 6 --seconds $seconds --all
 goal bench build/durra bench --runs $runs
 [ $quick = 1 ] || goal demo bash tools/demo.sh
 

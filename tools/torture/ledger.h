@@ -12,10 +12,11 @@
 namespace durra::tools {
 
 inline constexpr unsigned kWorkersMax = 16;
-inline constexpr unsigned kOwnKeys = 64;   // per worker: nobody else changes them
-inline constexpr unsigned kCounters = 4;   // changed by everybody with update(): each counts everybody's changes
-inline constexpr unsigned kRegisters = 4;  // put by everybody, blindly: the stamps say who was last
-inline constexpr unsigned kLocks = 2;      // created and erased by everybody with put_if and erase_if
+inline constexpr unsigned kOwnKeys = 64;     // per worker: nobody else changes them
+inline constexpr unsigned kCounters = 4;     // changed by everybody with update(): each counts everybody's changes
+inline constexpr unsigned kRegisters = 4;    // put by everybody, blindly: the stamps say who was last
+inline constexpr unsigned kAccounts = 1000;  // between which everybody moves money (--all)
+inline constexpr unsigned kLocks = 2;        // created and erased by everybody with put_if and erase_if
 
 // One key as one worker changes it.  Changed by: that worker; after its death by the parent.  Read by: anyone.
 struct Cell {
@@ -34,6 +35,7 @@ struct WorkerLedger {
   std::array<std::atomic<std::uint64_t>, kRegisters> newest{};  // greatest stamp acknowledged
   std::array<Cell, kOwnKeys> own;
   std::array<Cell, kCounters> counters;
+  Cell events;  // appended
 };
 
 struct Ledger {
@@ -42,13 +44,19 @@ struct Ledger {
   std::int32_t parent = 0;
   std::array<char, 4096> store{};
   std::atomic<std::uint32_t> stop{0};
-  std::atomic<std::uint64_t> lost{0}, torn{0};
+  bool all = false;  // also the company: tools/torture/company.h
+  std::atomic<std::uint64_t> lost{0}, torn{0}, violations{0};
+  std::atomic<std::uint64_t> batches{0}, conflicts{0}, snapshots{0}, counted{0}, compactions{0};
   std::atomic<std::uint32_t> told{0};
   std::array<char, 240> first{};  // the first thing that was wrong, in words
   std::array<WorkerLedger, kWorkersMax> each;
 
   void note_lost(const char* what, unsigned owner, unsigned key, std::uint64_t seen) noexcept {
     ++lost;
+    tell(what, owner, key, seen);
+  }
+  void note_violation(const char* what, unsigned owner, unsigned key, std::uint64_t seen) noexcept {
+    ++violations;
     tell(what, owner, key, seen);
   }
   void note_torn(const char* what, unsigned owner, unsigned key) noexcept {

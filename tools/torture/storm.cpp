@@ -3,6 +3,7 @@
 
 #include <durra/care.h>
 #include <linux/futex.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #include "tools/progress.h"
 #include "tools/random.h"
 #include "tools/shared_memory.h"
+#include "tools/torture/company.h"
 #include "tools/torture/judge.h"
 #include "tools/torture/ledger.h"
 
@@ -39,8 +41,10 @@ class Storm {
     ledger_->seed = options.seed;
     ledger_->rate = std::max<std::uint64_t>(options.rate, 1);
     ledger_->parent = ::getpid();
+    ledger_->all = options.all;
     std::copy(path.begin(), path.end(), ledger_->store.begin());
     reopen(Mode::create_new);
+    if (options.all) must(open_accounts(*store_), path);
   }
   ~Storm() {
     for (const pid_t child : children_)
@@ -59,6 +63,7 @@ class Storm {
       notice_failures();
       random_.one_in(64) ? black_out() : strike(below(options_.processes));
       progress.show(std::min(now - begin, length), length);
+      watch_size(now - begin);
     }
     stop();
     inspect();
@@ -164,6 +169,10 @@ class Storm {
     report_.rebuilt_in_ns = must(stats(*store_), path_).open_ns;
     for (unsigned w = 0; w < options_.processes; ++w) settled(w);
     scan();
+    if (options_.all) {
+      must(judge_money(must(store_->snapshot(), path_), *ledger_), path_);
+      must(judge_events(*store_, *ledger_), path_);
+    }
     for (unsigned w = 0; w < options_.processes; ++w) {
       const WorkerLedger& each = ledger_->each[w];
       report_.acknowledged += each.acknowledged;
@@ -172,6 +181,12 @@ class Storm {
     }
     report_.lost = ledger_->lost;
     report_.torn = ledger_->torn;
+    report_.violations = ledger_->violations;
+    report_.batches = ledger_->batches;
+    report_.conflicts = ledger_->conflicts;
+    report_.snapshots = ledger_->snapshots;
+    report_.counted = ledger_->counted;
+    report_.compactions = ledger_->compactions;
     report_.first = !verdict.damage.empty() ? verdict.damage[0].error.message() + " " + verdict.damage[0].what
                                             : std::string(ledger_->first.data());
   }
@@ -185,9 +200,20 @@ class Storm {
         ++report_.seats_leaked;
     for (const RegionInfo& r : must(regions(*store_), path_)) {
       const bool owned = working.contains(r.owner_seat) || (r.type == "index" && r.state == "open");
-      const bool at_rest = r.state == "free" || r.state == "partial" || r.state == "sealed";
+      const bool at_rest = r.state == "free" || r.state == "partial" || r.state == "sealed" || r.state == "retired";
       if (!at_rest && !owned) ++report_.regions_leaked;
     }
+  }
+
+  // Every second: the file must not grow for ever.
+  void watch_size(std::uint64_t elapsed_ns) {
+    if (elapsed_ns / 1'000'000'000 < seconds_told_) return;
+    struct stat file {};
+    if (::stat(path_.c_str(), &file) != 0) return;
+    const auto bytes = static_cast<std::uint64_t>(file.st_blocks) * 512;
+    report_.disk_bytes_max = std::max(report_.disk_bytes_max, bytes);
+    if (options_.tell_size) options_.tell_size(seconds_told_, bytes);
+    ++seconds_told_;
   }
 
   void file_bytes() { report_.file_bytes = must(stats(*store_), path_).file_bytes; }
@@ -218,6 +244,7 @@ class Storm {
   std::optional<Store> store_;
   std::vector<pid_t> children_;
   StormReport report_;
+  std::uint64_t seconds_told_ = 1;
 };
 
 }  // namespace

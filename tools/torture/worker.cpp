@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tools/child.h"
+#include "tools/torture/company.h"
 #include "tools/torture/judge.h"
 #include "tools/torture/stall.h"
 #include "tools/torture/version.h"
@@ -25,13 +26,16 @@ class Worker {
         ledger_(ledger),
         mine_(ledger.each[index]),
         index_(index),
-        random_(mix(ledger.seed ^ index) + ++mine_.lives) {}
+        random_(mix(ledger.seed ^ index) + ++mine_.lives),
+        company_(store_, ledger, index, random_) {}
 
   Result<void> run() {
     const std::uint64_t start = now_ns();
     for (std::uint64_t changes = 1; ledger_.stop.load() == 0; ++changes) {
       if (auto done = change(); !done) return done;
       if (auto done = look(); !done) return done;
+      if (ledger_.all)
+        if (auto done = company_.act(); !done) return done;
       pause_until(start + changes * 1'000'000'000 / ledger_.rate);
     }
     return {};
@@ -208,6 +212,7 @@ class Worker {
   WorkerLedger& mine_;
   unsigned index_;
   Random random_;
+  Company company_;
   StallClock clock_;
   std::vector<std::byte> bytes_;
   std::vector<Held> held_;

@@ -46,22 +46,38 @@ Json json(const StormOptions& o, const StormReport& r) {
           {"records", r.records},
           {"file_bytes", r.file_bytes},
           {"rebuild_ns", r.rebuilt_in_ns},
+          {"all", o.all},
+          {"violations", r.violations},
+          {"batches", r.batches},
+          {"conflicts", r.conflicts},
+          {"snapshots", r.snapshots},
+          {"events_counted", r.counted},
+          {"compactions", r.compactions},
+          {"disk_bytes_max", r.disk_bytes_max},
           {"first", r.first}};
 }
 
-void print(const StormReport& r) {
+void print_all(const StormReport& r) {
+  fmt::print("company    {} of money, {} conflicts, {} of the sum, {} counted, {}\n", count_text(r.batches, "transfer"),
+             count_text(r.conflicts), count_text(r.snapshots, "snapshot"), count_text(r.counted, "event"),
+             count_text(r.compactions, "compaction"));
+  fmt::print("file       at most {} of disk\n", size_text(r.disk_bytes_max));
+}
+
+void print(const StormOptions& o, const StormReport& r) {
   fmt::print("killed     {} in the middle of a put, {} while opening, {} all at once\n",
              count_text(r.kills - r.while_opening, "process"), count_text(r.while_opening), count_text(r.blackouts));
   fmt::print("verify     {}, {} torn tails: normal after a kill; damage {}\n", size_text(r.file_bytes),
              count_text(r.torn_tails), r.damage == 0 ? "none" : count_text(r.damage));
   fmt::print("rebuild    {} in {}; all checked again\n", count_text(r.records, "record"),
              duration_text(r.rebuilt_in_ns));
+  if (o.all) print_all(r);
   if (!r.first.empty()) fmt::print("first      {}\n", r.first);
   fmt::print(
       "torture: {} kills, {} acknowledged, {} lost, {} torn, stalls over 100 ms {} (longest {:.1f} ms), "
-      "seats leaked {}, regions leaked {}\n",
+      "seats leaked {}, regions leaked {}, violations {}\n",
       r.kills, count_text(r.acknowledged), r.lost, r.torn, r.stalls, static_cast<double>(r.longest_ns) / 1e6,
-      r.seats_leaked, r.regions_leaked);
+      r.seats_leaked, r.regions_leaked, r.violations);
 }
 
 }  // namespace
@@ -76,6 +92,7 @@ int verb_torture(Call& call) {
       .option("--seconds", options.seconds, "how long")
       .option("--rate", options.rate, "changes a second and worker: bounds the file's size")
       .option("--seed", options.seed, "of the choices; printed")
+      .flag("--all", options.all, "also batches, snapshots, a tail, compaction, readers that hold on")
       .hidden("--worker", worker)
       .hidden("--ledger", ledger)
       .parse();
@@ -92,8 +109,13 @@ int verb_torture(Call& call) {
                place_text(std::filesystem::absolute(call.store).parent_path()), options.processes, options.seconds,
                count_text(options.rate), options.seed);
   std::fflush(stdout);
+  if (options.all && !call.json)
+    options.tell_size = [](std::uint64_t second, std::uint64_t bytes) {
+      fmt::print("{:>4} s     {} of disk\n", second, size_text(bytes));
+      std::fflush(stdout);
+    };
   const StormReport report = storm(call.store, options);
-  call.json ? answer(call, json(options, report)) : print(report);
+  call.json ? answer(call, json(options, report)) : print(options, report);
   return report.good() ? kDone : kDamage;
 }
 
