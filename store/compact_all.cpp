@@ -12,6 +12,7 @@
 #include "store/seat.h"
 #include "store/sweep.h"
 #include "store/sync.h"
+#include "store/tidy.h"
 
 namespace durra {
 namespace detail {
@@ -42,24 +43,6 @@ void recount(Handle& h, LocalSeat& seat, std::uint64_t r) noexcept {
     at += record.size();
   }
   shared::hint_store(d.dead, format::tagged(w.generation, dead));
-}
-
-// One compaction to its end.  Null when it was stopped for want of space.
-std::optional<CompactionStep> finish(Handle& h, LocalSeat& seat) {
-  for (;;) {
-    const CompactionStep step = compact_some(h, seat, 4096);
-    if (step == CompactionStep::retired || step == CompactionStep::given_up) return step;
-    if (step == CompactionStep::going_on) continue;
-    if (step == CompactionStep::not_durable) {
-      if (sync_until(h, take_ticket(h))) continue;
-      stop_compaction(h, seat);
-      return {};
-    }
-    leave_region(h, seat);
-    if (make_room(h, seat, region_room(h), Reserve::last)) continue;
-    stop_compaction(h, seat);
-    return {};
-  }
 }
 
 class Run {
@@ -94,7 +77,7 @@ class Run {
  private:
   Result<void> round() {
     while (begin_compaction(h_, seat_, Worth::some)) {
-      const auto step = finish(h_, seat_);
+      const auto step = finish_compaction(h_, seat_);
       if (!step) break;
       out_.regions_retired += *step == CompactionStep::retired;
       if (auto no = stopped()) return *no;

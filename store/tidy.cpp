@@ -49,29 +49,6 @@ bool worth_a_sync(const Handle& h, const Usage& u, const Freed& f) noexcept {
   return f.wait_for_sync * h.space.region_size() >= std::max(8 * h.space.region_size(), live / 2);
 }
 
-// A region for copies: the reserve's last, if it must be.
-bool room_for_copies(Handle& h, LocalSeat& seat) {
-  leave_region(h, seat);
-  return static_cast<bool>(make_room(h, seat, region_room(h), Reserve::last));
-}
-
-// The seat's compaction to its end.  False: nothing was won.
-bool finish_compaction(Handle& h, LocalSeat& seat) {
-  for (;;) {
-    switch (compact_some(h, seat, 4096)) {
-      case CompactionStep::going_on: break;
-      case CompactionStep::retired: return true;
-      case CompactionStep::given_up: return true;  // another victim, perhaps
-      case CompactionStep::not_durable:
-        if (!sync_until(h, take_ticket(h))) return stop_compaction(h, seat), false;
-        break;
-      case CompactionStep::no_room:
-        if (!room_for_copies(h, seat)) return stop_compaction(h, seat), false;
-        break;
-    }
-  }
-}
-
 bool free_some(Handle& h) {
   Freed f = free_retired(h);
   if (f.freed == 0 && f.wait_for_sync != 0 && sync_until(h, f.ticket)) f = free_retired(h);
@@ -93,6 +70,22 @@ void tidy(Handle& h, LocalSeat& seat) {
     begin_compaction(h, seat, Worth::mostly);
   else if (u.dead >= h.space.region_size() / 2)
     begin_compaction(h, seat, Worth::nearly_all);
+}
+
+std::optional<CompactionStep> finish_compaction(Handle& h, LocalSeat& seat) {
+  for (;;) {
+    const CompactionStep step = compact_some(h, seat, 4096);
+    if (step == CompactionStep::retired || step == CompactionStep::given_up) return step;
+    Result<void> ready;
+    if (step == CompactionStep::not_durable) ready = sync_until(h, take_ticket(h));
+    if (step == CompactionStep::no_room) {
+      leave_region(h, seat);
+      ready = make_room(h, seat, region_room(h), Reserve::last);
+    }
+    if (ready) continue;
+    stop_compaction(h, seat);
+    return {};
+  }
 }
 
 void tidy_after_sync(Handle& h) noexcept {
