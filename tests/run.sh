@@ -2,18 +2,27 @@
 # Builds everything, runs every test, and ends with one table of goals and figures.
 #   bash tests/run.sh            all of it, at most 15 minutes on 2 cores from an empty build folder
 #   bash tests/run.sh --quick    without sanitizers and with short goals
+#   bash tests/run.sh --proof    the proofs in full, beyond all that: at most 45 minutes
+#   bash tests/run.sh --proof=kill,power [--seed N] [--hours H]
+#                                some of them; from a seed; again and again, failing seeds in build/run/failing-seeds
 # Logs: build/run/STAGE.log.  A new stage is one line at the end of this file, a new goal one line of goals.txt.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-quick=0
-case "${1:-}" in
-  "") ;;
-  --quick) quick=1 ;;
-  *) echo "run.sh [--quick]" >&2; exit 2 ;;
-esac
+quick=0 proof="" seed="" hours=0
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --quick) quick=1 ;;
+    --proof) proof=all ;;
+    --proof=?*) proof=${1#--proof=} ;;
+    --seed) seed=${2:?run.sh: --seed N} && shift ;;
+    --hours) hours=${2:?run.sh: --hours H} && shift ;;
+    *) echo "run.sh [--quick] | [--proof[=NAME,...]] [--seed N] [--hours H]" >&2; exit 2 ;;
+  esac
+  shift
+done
 
 logs=$PWD/build/run
-passed=0 failed=0 started=$SECONDS
+passed=0 failed=0 skips=0 started=$SECONDS
 unset CXX CXXFLAGS LDFLAGS MAKEFLAGS
 
 # stage NAME FUNCTION: runs it, says how long it took, counts its tests (a stage without ctest is one).
@@ -32,6 +41,9 @@ stage() {
   fi
   if [ $status = 0 ]; then
     printf '%5d s  good    %s%s\n' $((SECONDS - from)) "$name" "$counts"
+  elif [ $status = 77 ]; then
+    failed=$((failed - 1)) skips=$((skips + 1))
+    printf '%5d s  SKIPPED %s: %s\n' $((SECONDS - from)) "$name" "$(tail -1 "$log")"
   else
     printf '%5d s  FAILED  %s%s\n' $((SECONDS - from)) "$name" "$counts"
     grep -Ev '^ +Start |   Passed ' "$log" | tail -n 60 | sed 's/^/         | /'
@@ -71,7 +83,45 @@ mkdir -p "$logs" && rm -f "$logs"/*.log
 scratch 2048 || exit 1
 export TMPDIR=$SCRATCH
 
+# table GOALS: judges the last lines of the logs; the last line of all is the one that everybody waits for.
+table() {
+  local counts met missed
+  counts=$(/usr/bin/python3 -B tests/goals.py "$1" "$logs" "$((SECONDS - started))" "$quick")
+  echo
+  echo "$counts" | sed '$d'
+  read -r met missed < <(echo "$counts" | tail -1)
+  echo "$((passed + met)) passed, $((failed + missed)) failed, $skips skipped"
+  [ $((failed + missed)) = 0 ]
+}
+
+# The proofs: an executable each, or a script; all those of the goals, in their order, or some.
+proofs() {
+  local name command arguments=() from=$SECONDS
+  [ -z "$seed" ] || arguments+=(--seed "$seed")
+  [ "$proof" != all ] || proof=$(sed -n 's/^\([a-z]*\) *|.*/\1/p' tests/proof/goals.txt | uniq)
+  while :; do
+    for name in ${proof//,/ }; do
+      [ "$name" != run ] || continue
+      command=(build/proof_"$name")
+      [ ! -f tests/proof/"$name"/run.sh ] || command=(bash tests/proof/"$name"/run.sh)
+      [ ! -f tests/proof/"$name"/run.py ] || command=(/usr/bin/python3 -B tests/proof/"$name"/run.py)
+      goal "$name" "${command[@]}" "${arguments[@]}"
+      case $? in
+        0 | 77) ;;
+        *) sed -n "1s/^/$name: /p;\$s/^/$name: /p" "$logs/goal-$name.log" >>"$logs/failing-seeds" ;;
+      esac
+    done
+    [ $((SECONDS - from)) -lt $((hours * 3600)) ] || break
+    arguments=()  # a seed of its own each time
+  done
+}
+
 stage build build_release || { echo "$passed passed, $failed failed"; exit 1; }
+if [ -n "$proof" ]; then
+  proofs
+  table tests/proof/goals.txt
+  exit
+fi
 stage headers build_headers
 stage tests run_tests build
 if [ $quick = 0 ]; then
@@ -86,10 +136,4 @@ goal torture-all build/durra torture --processes 6 --seconds $seconds --all
 goal bench build/durra bench --runs $runs
 [ $quick = 1 ] || goal demo bash tools/demo.sh
 
-# The table, then the line that everybody waits for.
-counts=$(/usr/bin/python3 -B tests/goals.py tests/goals.txt "$logs" "$((SECONDS - started))" "$quick")
-echo
-echo "$counts" | sed '$d'
-read -r goals_met goals_missed < <(echo "$counts" | tail -1)
-echo "$((passed + goals_met)) passed, $((failed + goals_missed)) failed"
-[ $((failed + goals_missed)) = 0 ]
+table tests/goals.txt
