@@ -8,7 +8,6 @@
 
 #include <cerrno>
 #include <csignal>
-#include <ctime>
 
 #include "tools/failure.h"
 #include "tools/interrupt.h"
@@ -60,18 +59,6 @@ int kill_and_wait(pid_t child) {
 
 void throw_if_interrupted() {
   if (interrupted()) throw Complaint{"", {Code::timeout, EINTR}, "interrupted"};
-}
-
-std::uint64_t now_ns() noexcept {
-  timespec t{};
-  ::clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(t.tv_nsec);
-}
-
-void nap(std::chrono::nanoseconds d) noexcept {
-  if (d.count() <= 0) return;
-  const timespec t{static_cast<time_t>(d.count() / 1'000'000'000), static_cast<long>(d.count() % 1'000'000'000)};
-  ::nanosleep(&t, nullptr);
 }
 
 }  // namespace durra::tools

@@ -3,8 +3,6 @@
 #include <durra/result.h>
 #include <sys/types.h>
 
-#include <chrono>
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -25,8 +23,5 @@ int kill_and_wait(pid_t child);
 
 // Throws a Complaint after ^C, if an InterruptGuard lives.
 void throw_if_interrupted();
-
-std::uint64_t now_ns() noexcept;  // CLOCK_MONOTONIC: the same in all processes
-void nap(std::chrono::nanoseconds) noexcept;
 
 }  // namespace durra::tools

@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "tools/child.h"
+#include "tools/clock.h"
 #include "tools/failure.h"
 
 namespace durra::bench {

@@ -11,7 +11,7 @@
 #include <new>
 
 #include "tools/bench/workload.h"
-#include "tools/child.h"
+#include "tools/clock.h"
 
 namespace durra::bench {
 namespace {

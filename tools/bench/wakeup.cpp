@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "tools/child.h"
+#include "tools/clock.h"
 #include "tools/failure.h"
 
 namespace durra::bench {

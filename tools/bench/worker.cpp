@@ -14,7 +14,7 @@
 #ifdef DURRA_HAVE_LMDB
 #include "tools/bench/lmdb_engine.h"
 #endif
-#include "tools/child.h"
+#include "tools/clock.h"
 
 namespace durra::bench {
 namespace {

@@ -4,7 +4,7 @@
 #include <array>
 #include <vector>
 
-#include "tools/child.h"
+#include "tools/clock.h"
 
 namespace durra::tools {
 namespace {
@@ -35,15 +35,15 @@ void add(std::array<Counted, kWorkersMax>& to, const Event& e) noexcept {
 
 }  // namespace
 
-Result<void> open_accounts(Store& store) {
+Result<void> open_accounts(Store& store, const Ledger& ledger) {
   Batch batch;
-  for (unsigned a = 0; a < kAccounts; ++a) batch.put(account_key(a), durra::bytes_of(kEachHas));
+  for (unsigned a = 0; a < ledger.accounts; ++a) batch.put(account_key(a), durra::bytes_of(kEachHas));
   return store.put(batch);
 }
 
 Result<void> judge_money(const Snapshot& instant, Ledger& ledger) {
   std::uint64_t sum = 0;
-  for (unsigned a = 0; a < kAccounts; ++a) {
+  for (unsigned a = 0; a < ledger.accounts; ++a) {
     const auto r = instant.get(account_key(a));
     if (!r) return r.error();
     const auto money = r->as<std::uint64_t>();
@@ -51,7 +51,7 @@ Result<void> judge_money(const Snapshot& instant, Ledger& ledger) {
     sum += *money;
   }
   ++ledger.snapshots;
-  if (sum != kAccounts * kEachHas) ledger.note_violation("money came or went", 0, 0, sum);
+  if (sum != ledger.accounts * kEachHas) ledger.note_violation("money came or went", 0, 0, sum);
   return {};
 }
 
@@ -127,8 +127,9 @@ Result<void> Company::append_event() {
 
 // From one account to another, unless somebody else changed one of the two meanwhile.
 Result<void> Company::transfer() {
-  const auto from = static_cast<unsigned>(random_.below(kAccounts));
-  const auto to = static_cast<unsigned>((from + 1 + random_.below(kAccounts - 1)) % kAccounts);
+  const std::uint32_t accounts = ledger_.accounts;
+  const auto from = static_cast<unsigned>(random_.below(accounts));
+  const auto to = static_cast<unsigned>((from + 1 + random_.below(accounts - 1)) % accounts);
   const auto a = store_.get(account_key(from)), b = store_.get(account_key(to));
   if (!a || !b) return a ? b.error() : a.error();
   const auto has = a->as<std::uint64_t>(), gets = b->as<std::uint64_t>();

@@ -13,7 +13,7 @@
 namespace durra::tools {
 
 // Before the workers start: every account has its money.
-Result<void> open_accounts(Store&);
+Result<void> open_accounts(Store&, const Ledger&);
 
 // All the money there is at one instant; a violation is noted unless it is what there was in the beginning.
 Result<void> judge_money(const Snapshot&, Ledger&);

@@ -1,6 +1,10 @@
 // Compares what the store answers with what the ledger allows.
 #include "tools/torture/judge.h"
 
+#include <unistd.h>
+
+#include <set>
+
 #include "tools/torture/version.h"
 
 namespace durra::tools {
@@ -132,6 +136,28 @@ Result<void> settle(Store& store, Ledger& ledger, unsigned dead) {
     if (auto freed = store.erase_if(lock_key(l), held->stamp()); !freed) return freed;
   }
   return {};
+}
+
+Result<Leaks> leaks(const Store& store) {
+  Leaks left;
+  std::set<std::uint32_t> working;
+  const auto seats = participants(store);
+  if (!seats) return seats.error();
+  for (const SeatInfo& seat : *seats) {
+    left.pins += seat.pins;
+    if (seat.alive && seat.pid == static_cast<std::uint32_t>(::getpid()))
+      working.insert(seat.seat);
+    else
+      ++left.seats;
+  }
+  const auto all = regions(store);
+  if (!all) return all.error();
+  for (const RegionInfo& r : *all) {
+    const bool owned = working.contains(r.owner_seat) || (r.type == "index" && r.state == "open");
+    const bool at_rest = r.state == "free" || r.state == "partial" || r.state == "sealed" || r.state == "retired";
+    if (!at_rest && !owned) ++left.regions;
+  }
+  return left;
 }
 
 }  // namespace durra::tools

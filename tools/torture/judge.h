@@ -1,7 +1,7 @@
 // Compares what the store answers with what the ledger allows.  Anyone may ask at any time; findings go to the ledger,
 // errors of the store itself come back.
 #pragma once
-#include <durra/store.h>
+#include <durra/care.h>
 
 #include <string>
 
@@ -44,5 +44,11 @@ bool judge_whole(const Record&, Ledger&, unsigned owner, std::uint32_t key);
 // The parent, after worker `dead` has died: what it left open was published or never happened.  From then on the ledger
 // says which, and nothing else may ever be seen.
 Result<void> settle(Store&, Ledger&, unsigned dead);
+
+// What the dead have left that nobody took back, when only the caller has the store open.
+struct Leaks {
+  std::uint64_t seats = 0, regions = 0, pins = 0;
+};
+Result<Leaks> leaks(const Store&);
 
 }  // namespace durra::tools

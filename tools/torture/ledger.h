@@ -12,11 +12,10 @@
 namespace durra::tools {
 
 inline constexpr unsigned kWorkersMax = 16;
-inline constexpr unsigned kOwnKeys = 64;     // per worker: nobody else changes them
-inline constexpr unsigned kCounters = 4;     // changed by everybody with update(): each counts everybody's changes
-inline constexpr unsigned kRegisters = 4;    // put by everybody, blindly: the stamps say who was last
-inline constexpr unsigned kAccounts = 1000;  // between which everybody moves money (--all)
-inline constexpr unsigned kLocks = 2;        // created and erased by everybody with put_if and erase_if
+inline constexpr unsigned kOwnKeys = 64;   // per worker: nobody else changes them
+inline constexpr unsigned kCounters = 4;   // changed by everybody with update(): each counts everybody's changes
+inline constexpr unsigned kRegisters = 4;  // put by everybody, blindly: the stamps say who was last
+inline constexpr unsigned kLocks = 2;      // created and erased by everybody with put_if and erase_if
 
 // One key as one worker changes it.  Changed by: that worker; after its death by the parent.  Read by: anyone.
 struct Cell {
@@ -31,6 +30,7 @@ struct WorkerLedger {
   std::atomic<std::uint64_t> acknowledged{0};       // changes
   std::atomic<std::uint64_t> longest_ns{0};         // of all operations: wall time less the wait for a CPU
   std::atomic<std::uint64_t> stalls{0};             // operations over kStall
+  std::atomic<std::uint64_t> longest_open_ns{0};    // may wait for somebody else who opens or closes
   std::atomic<std::uint64_t> register_next{0};
   std::array<std::atomic<std::uint64_t>, kRegisters> newest{};  // greatest stamp acknowledged
   std::array<Cell, kOwnKeys> own;
@@ -44,7 +44,8 @@ struct Ledger {
   std::int32_t parent = 0;
   std::array<char, 4096> store{};
   std::atomic<std::uint32_t> stop{0};
-  bool all = false;  // also the company: tools/torture/company.h
+  bool all = false;               // also the company: tools/torture/company.h
+  std::uint32_t accounts = 1000;  // between which everybody moves money (all)
   std::atomic<std::uint64_t> lost{0}, torn{0}, violations{0};
   std::atomic<std::uint64_t> batches{0}, conflicts{0}, snapshots{0}, counted{0}, compactions{0};
   std::atomic<std::uint32_t> told{0};

@@ -6,7 +6,7 @@
 
 #include <cstdlib>
 
-#include "tools/child.h"
+#include "tools/clock.h"
 
 namespace durra::tools {
 

@@ -11,9 +11,9 @@
 #include <climits>
 #include <csignal>
 #include <optional>
-#include <set>
 
 #include "tools/child.h"
+#include "tools/clock.h"
 #include "tools/exit.h"
 #include "tools/failure.h"
 #include "tools/progress.h"
@@ -44,7 +44,7 @@ class Storm {
     ledger_->all = options.all;
     std::copy(path.begin(), path.end(), ledger_->store.begin());
     reopen(Mode::create_new);
-    if (options.all) must(open_accounts(*store_), path);
+    if (options.all) must(open_accounts(*store_, *ledger_), path);
   }
   ~Storm() {
     for (const pid_t child : children_)
@@ -192,17 +192,9 @@ class Storm {
   }
 
   void count_leaks() {
-    std::set<std::uint32_t> working;
-    for (const SeatInfo& seat : must(participants(*store_), path_))
-      if (seat.alive && seat.pid == static_cast<std::uint32_t>(::getpid()))
-        working.insert(seat.seat);
-      else
-        ++report_.seats_leaked;
-    for (const RegionInfo& r : must(regions(*store_), path_)) {
-      const bool owned = working.contains(r.owner_seat) || (r.type == "index" && r.state == "open");
-      const bool at_rest = r.state == "free" || r.state == "partial" || r.state == "sealed" || r.state == "retired";
-      if (!at_rest && !owned) ++report_.regions_leaked;
-    }
+    const Leaks left = must(leaks(*store_), path_);
+    report_.seats_leaked = left.seats;
+    report_.regions_leaked = left.regions;
   }
 
   // Every second: the file must not grow for ever.

@@ -10,7 +10,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "tools/child.h"
+#include "tools/clock.h"
 #include "tools/torture/company.h"
 #include "tools/torture/judge.h"
 #include "tools/torture/stall.h"
@@ -29,9 +29,9 @@ class Worker {
         random_(mix(ledger.seed ^ index) + ++mine_.lives),
         company_(store_, ledger, index, random_) {}
 
-  Result<void> run() {
+  Result<void> run(std::uint64_t changes_max) {
     const std::uint64_t start = now_ns();
-    for (std::uint64_t changes = 1; ledger_.stop.load() == 0; ++changes) {
+    for (std::uint64_t changes = 1; ledger_.stop.load() == 0 && changes <= changes_max; ++changes) {
       if (auto done = change(); !done) return done;
       if (auto done = look(); !done) return done;
       if (ledger_.all)
@@ -220,12 +220,16 @@ class Worker {
 
 }  // namespace
 
-Result<void> torture_worker(Ledger& ledger, unsigned worker) {
+Result<void> torture_worker(Ledger& ledger, unsigned worker, std::uint64_t changes_max) {
   Options options;
   options.mode = Mode::open;
+  StallClock clock;
+  std::atomic<std::uint64_t> not_a_stall{0};  // opens wait for one another
+  clock.begin();
   auto store = open(ledger.store.data(), options);
+  clock.end(ledger.each[worker].longest_open_ns, not_a_stall);
   if (!store) return store.error();
-  return Worker(*std::move(store), ledger, worker).run();
+  return Worker(*std::move(store), ledger, worker).run(changes_max);
 }
 
 }  // namespace durra::tools

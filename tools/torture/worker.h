@@ -6,6 +6,7 @@
 
 namespace durra::tools {
 
-Result<void> torture_worker(Ledger&, unsigned worker);
+// Closes the store after so many changes at the latest.
+Result<void> torture_worker(Ledger&, unsigned worker, std::uint64_t changes_max = ~0ull);
 
 }  // namespace durra::tools

@@ -9,6 +9,7 @@
 
 #include "tools/call.h"
 #include "tools/child.h"
+#include "tools/clock.h"
 #include "tools/exit.h"
 #include "tools/failure.h"
 #include "tools/interrupt.h"
