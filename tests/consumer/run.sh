@@ -26,6 +26,7 @@ case $way in
   find_package)
     install_moved
     with_cmake find_package -DCMAKE_PREFIX_PATH="$work/prefix"
+    TMPDIR=$work "$work/build/testing" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
     ;;
   pkg_config)
     install_moved

@@ -1,0 +1,97 @@
+// RapidCheck generators of what a store is given: keys that are easily confused, values of all sizes that matter,
+// batches.  The user links RapidCheck.
+//
+//   rc::check("...", [](const durra::testing::Changes& changes) { ... });
+#pragma once
+#include <durra/testing/model.h>
+#include <rapidcheck.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace durra::testing {
+
+// Keys of which each is easily taken for another: 7 and "7", prefixes, the longest, bytes that are no text, hashes that
+// collide.
+inline const std::vector<Name>& confusable_names() {
+  static const std::vector<Name> names{Name(7),
+                                       "7",
+                                       Name(0),
+                                       Name(~std::uint64_t{0}),
+                                       "a",
+                                       "ab",
+                                       "abc",
+                                       Name(1 << 30),
+                                       std::string(1024, 'k'),
+                                       std::string(1023, 'k'),
+                                       std::string("\xff\0\xff", 3),
+                                       Name::crowd(0),
+                                       Name::crowd(1),
+                                       Name::crowd(64)};
+  return names;
+}
+
+// One of those, or one of `crowd` keys whose hashes collide: 15 make a leaf of the index grow, 33 split it.
+inline rc::Gen<Name> some_name(std::uint64_t crowd = 40) {
+  return rc::gen::weightedOneOf<Name>(
+      {{9, rc::gen::elementOf(confusable_names())},
+       {1, rc::gen::map(rc::gen::inRange<std::uint64_t>(0, crowd), [](std::uint64_t i) { return Name::crowd(i); })}});
+}
+
+// Mostly small; some beyond a page; some that fill a region of 64 KiB, or need a run of them.  Half of them compress.
+inline rc::Gen<Value> some_value() {
+  using rc::gen::inRange;
+  const auto size = rc::gen::weightedOneOf<std::size_t>({{6, inRange<std::size_t>(0, 200)},
+                                                         {3, inRange<std::size_t>(200, 9'000)},
+                                                         {1, inRange<std::size_t>(60'000, 70'000)},
+                                                         {1, inRange<std::size_t>(70'000, 400'000)}});
+  return rc::gen::apply(
+      [](std::size_t bytes, std::uint64_t seed, bool soft) {
+        return soft ? Value::soft(bytes, seed) : Value::noise(bytes, seed);
+      },
+      size, inRange<std::uint64_t>(0, 1000), rc::gen::arbitrary<bool>());
+}
+
+inline rc::Gen<Seen> some_seen() { return rc::gen::element(Seen::current, Seen::none, Seen::stale); }
+
+// A put or an erase; two in five on a condition, which mostly holds.
+inline rc::Gen<Change> some_change() {
+  const auto condition = rc::gen::map(rc::gen::inRange(0, 10), [](int i) -> std::optional<Seen> {
+    if (i < 6) return {};
+    return i == 9 ? Seen::stale : i == 8 ? Seen::none : Seen::current;
+  });
+  return rc::gen::apply(
+      [](const Name& n, bool erase, const Value& v, std::optional<Seen> seen) {
+        return Change{n, erase ? std::optional<Value>() : v, seen};
+      },
+      some_name(), rc::gen::arbitrary<bool>(), some_value(), condition);
+}
+// At most `size_max` of them.
+inline rc::Gen<Changes> some_changes(int size_max = 8) {
+  return rc::gen::resize(size_max, rc::gen::container<Changes>(some_change()));
+}
+
+}  // namespace durra::testing
+
+namespace rc {
+
+template <>
+struct Arbitrary<durra::testing::Name> {
+  static Gen<durra::testing::Name> arbitrary() { return durra::testing::some_name(); }
+};
+template <>
+struct Arbitrary<durra::testing::Value> {
+  static Gen<durra::testing::Value> arbitrary() { return durra::testing::some_value(); }
+};
+template <>
+struct Arbitrary<durra::testing::Seen> {
+  static Gen<durra::testing::Seen> arbitrary() { return durra::testing::some_seen(); }
+};
+template <>
+struct Arbitrary<durra::testing::Change> {
+  static Gen<durra::testing::Change> arbitrary() { return durra::testing::some_change(); }
+};
+
+}  // namespace rc
