@@ -2,7 +2,9 @@
 #include <durra/testing/trace.h>
 
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -71,11 +73,25 @@ std::vector<Event> events_of(const Log& log) {
   return events;
 }
 
+std::uint64_t nanoseconds(const struct timespec& t) {
+  return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(t.tv_nsec);
+}
+
+std::uint64_t last_change(const std::string& path) {
+  struct stat s;
+  if (::stat(path.c_str(), &s) == 0) return nanoseconds(s.st_mtim);
+  struct timespec now;
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return nanoseconds(now);
+}
+
 }  // namespace
 
 Result<Trace> record(const std::string& path, const std::function<void()>& code, const TraceOptions& options) {
   const auto log = make_log();
   if (!log) return Error{Code::io, static_cast<std::uint16_t>(errno), 0, "mmap of the log"};
+  Trace trace;
+  trace.changed_ns_ = last_change(path);
   std::fflush(nullptr);
   const pid_t child = ::fork();
   if (child < 0) return Error{Code::io, static_cast<std::uint16_t>(errno), 0, "fork"};
@@ -84,7 +100,6 @@ Result<Trace> record(const std::string& path, const std::function<void()>& code,
   while (::waitpid(child, &status, 0) < 0)
     if (errno != EINTR) return Error{Code::io, static_cast<std::uint16_t>(errno), 0, "waitpid"};
   if (auto good = verdict(*log, status); !good) return good.error();
-  Trace trace;
   trace.instructions_ = log->instructions;
   trace.events_ = events_of(*log);
   trace.memory_ = log;

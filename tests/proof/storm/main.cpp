@@ -29,12 +29,12 @@ struct Jobs {
 };
 
 std::string story(const Round& r, std::uint64_t seed) {
-  return std::string(r.wrong[0] != 0 ? r.wrong.data() : "see the figures") + "; round of seed " +
-         std::to_string(seed) + " (repeat: --only round --jobs 1 --seed " + std::to_string(seed) + "), " +
-         std::to_string(r.kills) + " kills, lost " + std::to_string(r.lost) + ", torn " + std::to_string(r.torn) +
-         ", violations " + std::to_string(r.violations) + ", stalls " + std::to_string(r.stalls) + ", left over: " +
-         std::to_string(r.seats) + " seats, " + std::to_string(r.regions) + " regions, " + std::to_string(r.pins) +
-         " pins";
+  return std::string(r.wrong[0] != 0 ? r.wrong.data() : "see the figures") + "; round of seed " + std::to_string(seed) +
+         " (repeat: --only round --jobs 1 --seed " + std::to_string(seed) + "), " + std::to_string(r.kills) +
+         " kills, lost " + std::to_string(r.lost) + ", torn " + std::to_string(r.torn) + ", violations " +
+         std::to_string(r.violations) + ", stalls " + std::to_string(r.stalls) +
+         ", left over: " + std::to_string(r.seats) + " seats, " + std::to_string(r.regions) + " regions, " +
+         std::to_string(r.pins) + " pins";
 }
 
 class Storm {

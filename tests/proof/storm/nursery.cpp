@@ -121,7 +121,8 @@ class Nursery {
  private:
   // Mostly short lives: many die before they have opened the store.
   std::uint64_t length() {
-    constexpr std::uint64_t kMost[] = {150'000, 500'000, 1'500'000, 1'500'000, 1'500'000, 1'500'000, 4'000'000, 12'000'000};
+    constexpr std::uint64_t kMost[] = {150'000,   500'000,   1'500'000, 1'500'000,
+                                       1'500'000, 1'500'000, 4'000'000, 12'000'000};
     return 1000 + random_.below(kMost[random_.below(std::size(kMost))]);
   }
 
@@ -190,9 +191,8 @@ class Nursery {
 
   bool seems_alive(pid_t pid) {
     const auto seats = must(participants(*store_), "participants");
-    return std::any_of(seats.begin(), seats.end(), [&](const SeatInfo& seat) {
-      return seat.pid == static_cast<std::uint32_t>(pid) && seat.alive;
-    });
+    return std::any_of(seats.begin(), seats.end(),
+                       [&](const SeatInfo& seat) { return seat.pid == static_cast<std::uint32_t>(pid) && seat.alive; });
   }
 
   static void end_orphans(Slot& slot) {
@@ -331,10 +331,10 @@ class Nursery {
 }  // namespace
 
 void Round::add(const Round& r) {
-  for (const auto of : {&Round::kills, &Round::opening, &Round::stopped, &Round::families, &Round::blackouts, &Round::rebuilds,
-                        &Round::acknowledged, &Round::lost, &Round::torn, &Round::violations, &Round::stalls,
-                        &Round::seats, &Round::regions, &Round::pins, &Round::events, &Round::batches,
-                        &Round::compactions, &Round::snapshots})
+  for (const auto of :
+       {&Round::kills, &Round::opening, &Round::stopped, &Round::families, &Round::blackouts, &Round::rebuilds,
+        &Round::acknowledged, &Round::lost, &Round::torn, &Round::violations, &Round::stalls, &Round::seats,
+        &Round::regions, &Round::pins, &Round::events, &Round::batches, &Round::compactions, &Round::snapshots})
     this->*of += r.*of;
   longest_ns = std::max(longest_ns, r.longest_ns);
   longest_open_ns = std::max(longest_open_ns, r.longest_open_ns);

@@ -55,10 +55,12 @@ class Trace {
  public:
   std::uint64_t instructions() const noexcept { return instructions_; }
   const std::vector<Event>& events() const noexcept { return events_; }
+  // UTC: when the file was last changed before the code ran; if there was none, when the code began.
+  std::uint64_t changed_ns() const noexcept { return changed_ns_; }
 
  private:
   friend Result<Trace> record(const std::string&, const std::function<void()>&, const TraceOptions&);
-  std::uint64_t instructions_ = 0;
+  std::uint64_t instructions_ = 0, changed_ns_ = 0;
   std::shared_ptr<const void> memory_;  // what `bytes` of the events point into
   std::vector<Event> events_;
 };
