@@ -9,17 +9,15 @@ namespace {
 using enum Ask;
 
 constexpr RegionRow kRegionRows[] = {
-    {no, {}, {}, any, any, Action::damage, "the state word is not what was written"},
-    {yes, Life::ended, {}, yes, yes, Action::damage, "what was durable has no header"},
-    {yes, Life::ended, {}, yes, no, Action::free, "claimed, and never made durable"},
-    {yes, Life::ended, {}, no, any, Action::free, "over, or never used"},
-    {yes, Life::same, RegionType::index, any, any, Action::free, "an index is derived"},
-    {yes, Life::newer, RegionType::index, any, any, Action::free, "an index is derived"},
-    {yes, Life::same, RegionType::block, any, any, Action::block, "memory that its users change"},
-    {yes, Life::newer, RegionType::block, any, any, Action::block, "memory that its users change"},
-    {yes, Life::same, RegionType::data, yes, any, Action::parse_strict, "below synced everything is on the disk"},
-    {yes, Life::same, RegionType::data, no, any, Action::parse, "only a later life proves this one over"},
-    {yes, Life::newer, RegionType::data, any, any, Action::parse, "the descriptor is older than the header"},
+    {no, {}, any, any, any, Action::damage, "the state word is not what was written"},
+    {yes, Life::ended, any, yes, yes, Action::damage, "what was durable has no header"},
+    {yes, Life::ended, any, yes, no, Action::free, "claimed, and never made durable"},
+    {yes, Life::ended, any, no, any, Action::free, "over, or never used"},
+    {yes, Life::same, yes, any, any, Action::free, "an index is derived"},
+    {yes, Life::newer, yes, any, any, Action::free, "an index is derived"},
+    {yes, Life::same, no, yes, any, Action::parse_strict, "below synced everything is on the disk"},
+    {yes, Life::same, no, no, any, Action::parse, "only a later life proves this one over"},
+    {yes, Life::newer, no, any, any, Action::parse, "the descriptor is older than the header"},
 };
 
 constexpr TrustRow kTrustRows[] = {
@@ -41,7 +39,7 @@ std::span<const RegionRow> region_rows() noexcept { return kRegionRows; }
 std::span<const TrustRow> trust_rows() noexcept { return kTrustRows; }
 
 bool matches(const RegionRow& row, const RegionEvidence& e) noexcept {
-  return asks(row.crc_ok, e.crc_ok) && (!row.life || *row.life == e.life) && (!row.type || *row.type == e.type) &&
+  return asks(row.crc_ok, e.crc_ok) && (!row.life || *row.life == e.life) && asks(row.index, e.index) &&
          asks(row.used, e.used) && asks(row.synced, e.synced);
 }
 
@@ -59,15 +57,15 @@ Trust decide(const OpenEvidence& e) noexcept {
 }
 
 RegionEvidence evidence(const Descriptor& d, const RegionHeader* header) noexcept {
-  RegionEvidence e{intact(d.state), Life::ended, RegionType::data, false, false};
+  RegionEvidence e{intact(d.state), Life::ended, false, false, false};
   const RegionWord w = unpack(d.state);
   if (header != nullptr && header->generation >= life_floor(w)) {
     e.life = header->generation == w.generation ? Life::same : Life::newer;
-    e.type = static_cast<RegionType>(header->type);
+    e.index = header->type == static_cast<std::uint64_t>(RegionType::index);
   }
   const bool held = w.state == RegionState::open || w.state == RegionState::partial || w.state == RegionState::sealed ||
                     w.state == RegionState::compacting;
-  e.used = w.type == RegionType::data && held && d.synced >> 48 == (w.generation & 0xffff);
+  e.used = w.type != RegionType::index && held && d.synced >> 48 == (w.generation & 0xffff);
   e.synced = untag(d.synced, w.generation) != 0;
   return e;
 }
@@ -103,7 +101,6 @@ const char* name(Action a) noexcept {
     case Action::free: return "free";
     case Action::parse: return "parse";
     case Action::parse_strict: return "parse_strict";
-    case Action::block: return "block";
     case Action::damage: return "damage";
   }
   return "unknown";

@@ -20,21 +20,19 @@ enum class Action : std::uint8_t {
   free,          // nothing in it counts
   parse,         // the header's life, up to the first bad record: whatever follows is a torn tail
   parse_strict,  // as parse, but a bad record below `synced` is damage
-  block,         // only its header record is looked at
   damage,        // the open fails: something durable may be gone
 };
 struct RegionEvidence {
   bool crc_ok;  // intact(state word)
   Life life;
-  RegionType type;  // of the header; without meaning when `ended`
-  bool used;        // see below
-  bool synced;      // something was durable: `synced` > 0 for the descriptor's generation
+  bool index;   // the header says so; without meaning when `ended`
+  bool used;    // see below
+  bool synced;  // something was durable: `synced` > 0 for the descriptor's generation
 };
 struct RegionRow {
   Ask crc_ok;
-  std::optional<Life> life;        // nullopt: any
-  std::optional<RegionType> type;  // nullopt: any
-  Ask used, synced;
+  std::optional<Life> life;  // nullopt: any
+  Ask index, used, synced;
   Action action;
   const char* reason;
 };
@@ -47,7 +45,7 @@ constexpr std::uint64_t life_floor(const RegionWord& w) noexcept {
   return w.generation + (w.state == RegionState::free ? 1 : 0);
 }
 // What a rebuild needs to know of one region.  `d`: a private copy; `header`: null when invalid (check(RegionHeader)).
-// `used`: data that an appender, or nobody, had; RETIRED is not, for its successors may have taken over.
+// `used`: records or blocks that an appender, or nobody, had; RETIRED is not, for its successors may have taken over.
 RegionEvidence evidence(const Descriptor& d, const RegionHeader* header) noexcept;
 
 // ---- OPEN: the index ---------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "format/batch.h"
+#include "format/block.h"
 #include "format/head.h"
 #include "format/record.h"
 #include "format/region.h"
@@ -138,6 +139,11 @@ inline constexpr Field kFields[] = {
     DURRA_FIELD(Envelope, count),
     DURRA_FIELD(Envelope, size),
     DURRA_FIELD(Envelope, whole),
+
+    DURRA_FIELD(BlockHead, type),
+    DURRA_FIELD(BlockHead, dtype),
+    DURRA_FIELD(BlockHead, rank),
+    DURRA_FIELD(BlockHead, shape),
 };
 
 #undef DURRA_FIELD

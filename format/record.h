@@ -1,5 +1,5 @@
-// A record: one version of one key.  48 bytes of header (in a batch 64), the key if it is text, the payload; padded
-// with zeros to 8.
+// A record: one version of one key.  48 bytes of header (in a batch 64, a block's 176), the key if it is text, the
+// payload; padded with zeros to 8.
 #pragma once
 #include <bit>
 #include <cstddef>
@@ -18,7 +18,7 @@ enum class RecordKind : std::uint8_t {
   batch_put = 3,  // as put and tombstone, but the batch's envelope decides whether it is a version: format/batch.h
   batch_tombstone = 4,
   envelope = 5,  // begins a batch
-  block = 6,     // names memory that never moves
+  block = 6,     // memory that never moves, changed in place by its users: format/block.h
 };
 // Sets of kinds as bits: these are asked on the path of every get.
 constexpr bool is_one_of(RecordKind k, unsigned kinds) noexcept { return (kinds >> static_cast<unsigned>(k) & 1) != 0; }
@@ -26,7 +26,7 @@ constexpr bool in_batch(RecordKind k) noexcept { return is_one_of(k, 1u << 3 | 1
 constexpr bool is_put(RecordKind k) noexcept { return is_one_of(k, 1u << 1 | 1u << 3); }
 constexpr bool is_tombstone(RecordKind k) noexcept { return is_one_of(k, 1u << 2 | 1u << 4); }
 // Says something about a key, if it is a version.
-constexpr bool is_keyed(RecordKind k) noexcept { return is_put(k) || is_tombstone(k); }
+constexpr bool is_keyed(RecordKind k) noexcept { return is_put(k) || is_tombstone(k) || k == RecordKind::block; }
 
 // The immutable shape of a record in one word.
 struct Shape {
@@ -40,7 +40,8 @@ struct Shape {
 inline constexpr std::uint64_t kPayloadSizeMax = (1ull << 44) - 1;
 
 // Header words [0, 24) never change once the record is published; prev, stamp and word do, by CAS or store of the
-// whole word.  head_check covers bytes [4, 24), body_check the bytes from 48 to the end of the payload.
+// whole word.  head_check covers bytes [4, 24), body_check the bytes from 48 to the end of the payload (of a block: to
+// its beginning).
 struct RecordHeader {
   std::uint32_t head_check;  //   0
   std::uint32_t body_check;  //   4
@@ -55,6 +56,7 @@ static_assert(offsetof(RecordHeader, shape) == 8 && offsetof(RecordHeader, prev)
               offsetof(RecordHeader, word) == 40);
 inline constexpr std::uint64_t kRecordHeaderSize = sizeof(RecordHeader);  // where the body check begins
 inline constexpr std::uint64_t kBatchLinkSize = 16;                       // what a batch record has behind it
+inline constexpr std::uint64_t kBlockHeadSize = 128;                      // and a block
 inline constexpr std::uint64_t kStamped = 1ull << 63;
 inline constexpr std::uint64_t kStampTimeMax = 1ull << 46;
 
@@ -75,7 +77,7 @@ constexpr Shape unpack_shape(std::uint64_t w) noexcept {
 }
 
 // Bytes from the record's start to its key's first, by kind.
-inline constexpr std::uint8_t kHeaderSizes[8] = {48, 48, 48, 64, 64, 48, 48, 48};
+inline constexpr std::uint8_t kHeaderSizes[8] = {48, 48, 48, 64, 64, 48, 176, 48};
 constexpr std::uint64_t header_size(const Shape& s) noexcept { return kHeaderSizes[static_cast<unsigned>(s.kind) & 7]; }
 // Bytes from the record's start to its payload's first, for a record at file offset `at`.
 constexpr std::uint64_t payload_start(const Shape& s, std::uint64_t at) noexcept {
@@ -96,7 +98,11 @@ constexpr std::uint32_t head_check(std::uint32_t body_check, std::uint64_t shape
 constexpr std::uint32_t head_check(const RecordHeader& h, std::uint64_t region_seed, std::uint64_t at) noexcept {
   return head_check(h.body_check, h.shape, h.tag, region_seed, at);
 }
-// `body`: the bytes from 48 to the end of the payload (in a batch its link, then key, alignment gap, payload).
+// Bytes from the record's start to where its body check ends: a block's users change what follows.
+constexpr std::uint64_t checked_size(const Shape& s, std::uint64_t at) noexcept {
+  return payload_start(s, at) + (s.kind == RecordKind::block ? 0 : s.payload_size);
+}
+// `body`: the bytes from 48 to checked_size (what belongs to the kind, then key, alignment gap, payload).
 std::uint32_t body_check(const void* body, std::size_t size, std::uint64_t region_seed, std::uint64_t at) noexcept;
 // What `word` holds once `stamp` is certain.
 constexpr std::uint64_t stamp_check(std::uint64_t stamp, std::uint64_t region_seed, std::uint64_t at) noexcept {

@@ -43,7 +43,7 @@ bool Walk::next() noexcept {
 
 bool Walk::intact() const noexcept {
   const std::byte* body = record_.start + kRecordHeaderSize;
-  const auto size = static_cast<std::size_t>(record_.payload.data() + record_.payload.size() - body);
+  const std::uint64_t size = checked_size(record_.shape, record_.at) - kRecordHeaderSize;
   return record_.header.body_check == body_check(body, size, seed_, record_.at);
 }
 

@@ -32,9 +32,10 @@ namespace {
 }
 [[gnu::always_inline]] inline void check_up(const RecordRef& r) noexcept {
   const auto begin = format::kRecordHeaderSize;
-  const auto end = format::payload_start(r.shape, r.at) + r.shape.payload_size;
+  const auto end = format::checked_size(r.shape, r.at);
   std::byte* bytes = reinterpret_cast<std::byte*>(r.header);
-  std::memset(bytes + end, 0, r.size() - end);  // padding: old bytes must not show through
+  // Padding: old bytes must not show through.  A block's memory is the caller's.
+  if (r.shape.kind != format::RecordKind::block) std::memset(bytes + end, 0, r.size() - end);
   r.header->body_check = format::body_check(bytes + begin, end - begin, r.region_seed, r.at);
   r.header->head_check = format::head_check(*r.header, r.region_seed, r.at);
 }
@@ -42,8 +43,6 @@ namespace {
 // What stands in the way of this change, given what the key has now; null: go on.
 inline std::optional<Error> refused_by(const Handle& h, const Change& c, const Lookup& at) noexcept {
   const bool exists = static_cast<bool>(at.record);
-  if (exists && at.record.shape.kind == format::RecordKind::block)
-    return Error{Code::mismatch, 0, at.record.at, "the name belongs to a block"};
   const std::uint64_t now = exists ? version(h, at.record) : 0;
   if (c.expected && *c.expected != now) return Error{Code::conflict, 0, now, "another version is there"};
   if (c.must_exist && now == 0) return Error{Code::not_found};

@@ -2,6 +2,7 @@
 #pragma once
 #include <functional>
 
+#include "format/block.h"
 #include "store/index.h"
 #include "store/seat.h"
 
@@ -13,6 +14,7 @@ struct Change {
   format::Shape shape;                                                      // kind, sizes, alignment
   std::span<const std::byte> payload;                                       // as stored
   const std::function<Result<void>(std::span<std::byte>)>* fill = nullptr;  // instead of payload: writes it in place
+  const format::BlockHead* block = nullptr;                                 // of kind block: its head; no payload
   std::optional<std::uint64_t> expected;  // put_if, erase_if: the version that must be there (0 = none)
   bool must_exist = false;                // erase: not_found if there is nothing to erase
   std::optional<std::uint64_t> stamp;     // backup, recover: keep this one; loses against a greater one in place

@@ -1,6 +1,7 @@
 // backup: a compacted copy of one instant, record by record, under their old stamps, while everybody works on.
 #include <cstring>
 
+#include "store/block.h"
 #include "store/copy.h"
 #include "store/snapshot.h"
 #include "store/stamp.h"
@@ -24,11 +25,17 @@ Result<Copied> backup(Handle& from, const std::string& path, const Progress& pro
   const std::uint64_t clock = shared::clock_load(from.space.control());
   while (const RecordRef* r = scan_next(*state)) {
     if (!r->body_intact()) return Error{Code::damaged, 0, r->at, "record checksum mismatch"};
-    const auto write = [r](std::span<std::byte> to) -> Result<void> {
-      if (!to.empty()) std::memcpy(to.data(), r->payload().data(), to.size());
+    const bool is_block = r->shape.kind == format::RecordKind::block;
+    const format::BlockHead head = is_block ? head_of(*r) : format::BlockHead{};
+    const auto write = [&](std::span<std::byte> to) -> Result<void> {
+      if (is_block)
+        shared::block_copy(to.data(), r->payload().data(), to.size());
+      else if (!to.empty())
+        std::memcpy(to.data(), r->payload().data(), to.size());
       return {};
     };
-    if (auto added = fresh->add(key_of(from, *r), r->shape, durra::detail::fill(from, *r), write); !added)
+    const std::uint64_t stamp = durra::detail::fill(from, *r);
+    if (auto added = fresh->add(key_of(from, *r), r->shape, stamp, write, is_block ? &head : nullptr); !added)
       return added.error();
     ++copied.records;
     copied.bytes += r->shape.payload_size;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "store/batch.h"
+#include "store/block.h"
 #include "store/compact.h"
 #include "store/index.h"
 #include "store/reap.h"
@@ -87,6 +88,7 @@ class Run {
     const auto keep = std::clamp(options_.keep_erased, std::chrono::milliseconds(0), kForEver);
     out_.tombstones += sweep(h_, seat_, keep, std::chrono::milliseconds(100));
     if (auto no = stopped()) return *no;
+    out_.regions_retired += retire_blocks(h_, seat_, true);
     out_.regions_retired += reclaim_index(h_, seat_, {.share = 240, .nodes = ~0u, .pack = true});
     const Freed f = free_retired(h_);
     if (f.wait_for_sync != 0) {

@@ -1,6 +1,7 @@
 // Filling a fresh store.
 #include "store/copy.h"
 
+#include "store/block.h"
 #include "store/create.h"
 #include "store/open.h"
 #include "store/stamp.h"
@@ -21,7 +22,8 @@ Result<FreshStore> FreshStore::create(const std::string& path, const format::Sup
 }
 
 Result<void> FreshStore::add(const Key& key, format::Shape shape, std::uint64_t stamp,
-                             const std::function<Result<void>(std::span<std::byte>)>& fill) {
+                             const std::function<Result<void>(std::span<std::byte>)>& fill,
+                             const format::BlockHead* block) {
   Handle& h = *handle_of(*store_);
   Change c;
   c.key = view(h, key);
@@ -30,7 +32,8 @@ Result<void> FreshStore::add(const Key& key, format::Shape shape, std::uint64_t 
   if (format::in_batch(shape.kind)) c.shape.kind = format::RecordKind::put;  // only what lives is copied
   c.fill = &fill;
   c.stamp = stamp;
-  auto done = append(h, c);
+  c.block = block;
+  auto done = block != nullptr ? append_block(h, c) : append(h, c);
   if (!done) return done.error();
   return {};
 }

@@ -12,9 +12,10 @@ class FreshStore {
  public:
   static Result<FreshStore> create(const std::string& path, const format::Superblock& like);
 
-  // A record with this key, shape and stamp; `fill` writes its stored payload.
+  // A record with this key, shape and stamp; `fill` writes its stored payload.  `block`: its head, if it is one.
   Result<void> add(const Key& key, format::Shape shape, std::uint64_t stamp,
-                   const std::function<Result<void>(std::span<std::byte>)>& fill);
+                   const std::function<Result<void>(std::span<std::byte>)>& fill,
+                   const format::BlockHead* block = nullptr);
   // Writes everything back and gives the file its name.  `conflict` when the name is taken.
   Result<void> finish(std::uint64_t clock);
 

@@ -31,7 +31,9 @@ std::vector<Dirty> dirty_regions(Handle& h) {
     const std::uint64_t state = shared::state_load(d.state);
     if (!format::may_hold_records(state)) continue;
     const std::uint64_t generation = format::generation_of(state);
-    const std::uint64_t from = format::untag(shared::raised_load(d.synced), generation) * 8;
+    // Blocks change below every mark: the kernel knows which of their pages are dirty (H7).
+    const bool blocks = format::unpack(state).type == format::RegionType::block;
+    const std::uint64_t from = blocks ? 0 : format::untag(shared::raised_load(d.synced), generation) * 8;
     const std::uint64_t settled = shared::tail_load(d.settled);
     const std::uint64_t size = h.space.run_length(r, format::unpack(state)) * h.space.region_size();
     const std::uint64_t tail = std::min(shared::tail_load(d.tail), size);

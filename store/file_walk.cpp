@@ -51,16 +51,14 @@ format::Why read_record(FileReader& file, std::uint64_t at, std::uint64_t region
   out.at = at;
   out.region_seed = region_seed;
   out.shape = format::unpack_shape(out.header.shape);
-  if (format::in_batch(out.shape.kind)) {
-    const std::byte* l = file.bytes(at + format::kRecordHeaderSize, sizeof out.link);
-    if (l == nullptr) return "record is outside the file";
-    std::memcpy(&out.link, l, sizeof out.link);
-  }
-  if (out.is_envelope()) {
-    const std::byte* e = file.bytes(at + format::kRecordHeaderSize, sizeof out.envelope);
-    if (e == nullptr) return "record is outside the file";
-    std::memcpy(&out.envelope, e, sizeof out.envelope);
-  }
+  const auto behind_header = [&](auto& to) {
+    const std::byte* bytes = file.bytes(at + format::kRecordHeaderSize, sizeof to);
+    if (bytes != nullptr) std::memcpy(&to, bytes, sizeof to);
+    return bytes != nullptr;
+  };
+  if (format::in_batch(out.shape.kind) && !behind_header(out.link)) return "record is outside the file";
+  if (out.is_envelope() && !behind_header(out.envelope)) return "record is outside the file";
+  if (out.shape.kind == format::RecordKind::block && !behind_header(out.block)) return "record is outside the file";
   out.key.clear();
   if (out.shape.key_size != 0) {
     const std::byte* k = file.bytes(at + format::header_size(out.shape), out.shape.key_size);
@@ -68,7 +66,7 @@ format::Why read_record(FileReader& file, std::uint64_t at, std::uint64_t region
     out.key.assign(reinterpret_cast<const char*>(k), out.shape.key_size);
   }
   format::Hash64 hash(region_seed + at);
-  const std::uint64_t end = at + format::payload_start(out.shape, at) + out.shape.payload_size;
+  const std::uint64_t end = at + format::checked_size(out.shape, at);
   for (std::uint64_t i = at + format::kRecordHeaderSize; i < end;) {
     const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(FileReader::kWindow, end - i));
     const std::byte* b = file.bytes(i, piece);

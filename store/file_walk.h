@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "format/batch.h"
+#include "format/block.h"
 #include "format/head.h"
 #include "format/record.h"
 #include "format/region.h"
@@ -61,6 +62,7 @@ struct FileRecord {
   std::string key;
   format::BatchLink link{};     // of a batch record
   format::Envelope envelope{};  // of an envelope
+  format::BlockHead block{};    // of a block
   bool body_intact = false;
   bool stamp_intact = false;  // stamped, and the check agrees
 

@@ -39,6 +39,7 @@ Handle::~Handle() {
     probe.release();
   }
   if (forked()) {
+    for (auto& [region, hold] : holds.regions) hold.byte.forget();
     reader.forget();
     map.forget();
   }

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -78,6 +79,16 @@ struct OpenTails {
 };
 class SyncThread;
 
+// Regions with blocks that this handle has open: each is kept by a lock that dies with the process.
+struct Holds {
+  struct Hold {
+    os::HeldByte byte;
+    std::uint64_t count = 0;
+  };
+  std::mutex mutex;
+  std::map<std::uint64_t, Hold> regions;
+};
+
 struct Handle {
   Handle(std::string path, os::File file, os::File probe, os::Mapping map, const format::Superblock& super,
          bool read_only);
@@ -106,6 +117,7 @@ struct Handle {
   std::atomic<std::int64_t> busy_cells{0};  // after refs fell to 0: cells that still hold Records
   LocalSeats seats;
   OpenTails tails;
+  Holds holds;
   std::atomic<std::uint64_t> descriptors_ready{0};  // regions whose descriptor is backed by disk blocks
   std::atomic<std::uint64_t> last_reap_ns{0};
 

@@ -19,7 +19,7 @@ using format::RegionWord;
 constexpr std::uint64_t kCells = 32;
 
 bool holds_records(const RegionWord& w) noexcept {
-  return w.type == RegionType::data && w.state != RegionState::free && w.state != RegionState::claimed &&
+  return w.type != RegionType::index && w.state != RegionState::free && w.state != RegionState::claimed &&
          w.state != RegionState::body;
 }
 
@@ -72,7 +72,7 @@ Result<std::vector<RegionInfo>> regions(Handle& h) {
     info.type = format::name(w.type);
     info.picture = std::string(kCells, '_');
     const bool owned = w.state == RegionState::claimed || w.state == RegionState::compacting ||
-                       (w.state == RegionState::open && w.type == RegionType::data);
+                       (w.state == RegionState::open && w.type != RegionType::index);
     if (owned) {
       info.owner_seat = w.owner;
       if (w.owner < h.space.super().seat_count) info.owner_pid = shared::hint_load(h.space.seat(w.owner).pid);
@@ -201,7 +201,7 @@ SeatInfo seat_info(Handle& h, std::uint32_t n) {
   const std::uint64_t count = hint(h);
   for (std::uint64_t r = 0; r < count; ++r) {
     const RegionWord w = format::unpack(shared::state_load(h.space.descriptor(r).state));
-    if (w.owner == n && w.state == RegionState::open && w.type == RegionType::data) s.open_regions.push_back(r);
+    if (w.owner == n && w.state == RegionState::open && w.type != RegionType::index) s.open_regions.push_back(r);
   }
   return s;
 }

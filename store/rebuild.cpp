@@ -104,7 +104,7 @@ Result<Judgement> judge(Handle& h, std::uint64_t r, Survey& survey) {
   survey.generation = std::max(survey.generation, generation);
   if (action == Action::damage) return damage_at(h, r, 0);
   const Judgement over{r, 1, false, generation, {}, 0, 0};
-  if (action == Action::free || action == Action::block) return over;
+  if (action == Action::free) return over;
 
   const Parse reach(space, r, header.generation, header.run * space.region_size(), survey.notes);
   const std::uint64_t synced = evidence.synced ? format::untag(d.synced, word.generation) * 8 : 0;
@@ -252,7 +252,7 @@ Result<void> each_version(Handle& h, const Survey& survey, Each each) {
   for (std::uint64_t r = 0; r < survey.regions; ++r) {
     format::Descriptor& d = h.space.descriptor(r);
     const RegionWord w = format::unpack(shared::state_load(d.state));
-    if (w.state != RegionState::sealed || w.type != RegionType::data) continue;
+    if (w.state != RegionState::sealed || w.type == RegionType::index) continue;
     const std::uint64_t seed = format::region_seed(h.space.seed(), r, w.generation);
     auto walk = walk_of(h.space, r, w.generation, shared::tail_load(d.tail));
     while (walk.next()) {

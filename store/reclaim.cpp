@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "store/block.h"
 #include "store/region_table.h"
 #include "store/seat.h"
 #include "store/step.h"
@@ -119,12 +120,12 @@ Freed free_retired(Handle& h) noexcept {
     if (w.state != RegionState::retired) continue;
     const std::uint64_t retired_in = shared::epoch_of(h.space.descriptor(r).retire_epoch);
     move_epoch_past(h, retired_in);
-    const std::uint64_t ticket = w.type == RegionType::data ? gate_of(h, r, w) : 0;  // an index is derived
+    const std::uint64_t ticket = w.type != RegionType::index ? gate_of(h, r, w) : 0;  // an index is derived
     if (oldest == 0) oldest = oldest_pin(h);
     if (oldest <= retired_in) oldest = oldest_pin(h);
-    if (oldest <= retired_in || read_only_pin_up_to(h, retired_in)) {
+    if (oldest <= retired_in || read_only_pin_up_to(h, retired_in) || (w.type == RegionType::block && is_held(h, r))) {
       ++out.wait_for_pins;
-    } else if (w.type == RegionType::data && !is_synced(h, ticket)) {
+    } else if (w.type != RegionType::index && !is_synced(h, ticket)) {
       ++out.wait_for_sync;
       out.ticket = std::max(out.ticket, ticket);
     } else {

@@ -28,8 +28,9 @@ std::uint64_t note_extent(RecordsState& s, std::uint64_t r, std::uint64_t epoch)
   }
   const auto w = format::unpack(state);
   using format::RegionState;
-  if (w.type != format::RegionType::data || w.state == RegionState::free || w.state == RegionState::claimed ||
-      w.state == RegionState::body || over_for(d, w, epoch))
+  const bool wanted = w.type == format::RegionType::data || (s.own_keys && w.type == format::RegionType::block);
+  if (!wanted || w.state == RegionState::free || w.state == RegionState::claimed || w.state == RegionState::body ||
+      over_for(d, w, epoch))
     return 1;
   const std::uint64_t regions = space.run_length(r, w);
   const std::uint64_t settled = shared::tail_load(d.settled);
@@ -68,7 +69,7 @@ bool in_extents(const RecordsState& s, const RecordRef& r) noexcept {
 }
 
 bool wanted(RecordsState& s, const RecordRef& r) noexcept {
-  if (!format::is_put(r.shape.kind)) return false;
+  if (!format::is_put(r.shape.kind)) return s.own_keys && r.shape.kind == format::RecordKind::block;
   const auto key = r.key();
   if (!s.own_keys && !key.empty() && key[0] == '\0') {
     if (format::tag_of(key, s.handle->space.seed()) != r.tag()) note(s, r.at, "record checksum mismatch");

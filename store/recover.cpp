@@ -57,12 +57,12 @@ class Salvager {
     const bool described = d && format::intact(d->state);
     const auto w = described ? format::unpack(d->state) : format::RegionWord{};
     if (valid && (!described || header.generation >= format::life_floor(w))) {
-      if (header.type == static_cast<std::uint64_t>(format::RegionType::data))
+      if (header.type != static_cast<std::uint64_t>(format::RegionType::index))
         return life(r, header.generation, header.run);
       return 1;
     }
     // The header is gone, but the descriptor knows which life it was.
-    const bool used = described && w.type == format::RegionType::data && w.state != format::RegionState::free &&
+    const bool used = described && w.type != format::RegionType::index && w.state != format::RegionState::free &&
                       w.state != format::RegionState::claimed && w.state != format::RegionState::body;
     if (!used) return 1;
     damage(base, "region header: checksum mismatch", "region " + std::to_string(r));
@@ -246,7 +246,9 @@ class Salvager {
       return reader_.read(best.at + format::payload_start(rec.shape, best.at), to.data(), to.size());
     };
     const Key key = rec.key.empty() ? Key(format::id_of(tag, reader_.seed())) : Key(rec.key);
-    if (auto added = fresh.add(key, rec.shape, best.stamp, payload); !added) return added;
+    const bool is_block = rec.shape.kind == format::RecordKind::block;
+    if (auto added = fresh.add(key, rec.shape, best.stamp, payload, is_block ? &rec.block : nullptr); !added)
+      return added;
     ++salvage_.kept;
     salvage_.bytes += rec.shape.payload_size;
     return {};

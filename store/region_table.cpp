@@ -60,12 +60,19 @@ std::optional<RegionWord> try_claim(Handle& h, LocalSeat& seat, std::uint64_t r,
 
 // Step 3 for `k` regions from r: written zeros, then present and writable pages.
 // What `piece` is: the unit in which the page cache keeps these bytes, and writes them back.
-Result<void> fill_space(Handle& h, std::uint64_t r, std::uint64_t k, std::uint64_t piece = kCoarse) {
+// Of blocks the disk itself must say zeros, before anything is written: a power cut may keep the page that names a
+// block and lose those behind it, and what stood there before would be the block's memory (H24).
+Result<void> fill_space(Handle& h, std::uint64_t r, std::uint64_t k, RegionType type, std::uint64_t piece = kCoarse) {
   if (auto no = h.lost_files()) return *no;
-  const std::uint64_t size = k * h.space.region_size();
-  if (auto done = os::write_zeros(h.file, h.space.region_offset(r), size, piece); !done) return done;
+  const std::uint64_t at = h.space.region_offset(r), size = k * h.space.region_size();
+  if (type == RegionType::block) {
+    if (auto done = os::punch(h.file, at, size); !done) return done;
+    if (auto done = os::allocate(h.file, at, size); !done) return done;
+  } else if (auto done = os::write_zeros(h.file, at, size, piece); !done) {
+    return done;
+  }
   step("claim.3");  // † reaper → FREE
-  return os::populate(h.map.base() + h.space.region_offset(r), size);
+  return os::populate(h.map.base() + at, size);
 }
 
 // Steps 4 and 5: everything that a walker needs, then OPEN.
@@ -124,7 +131,7 @@ Result<std::uint64_t> claim_fresh(Handle& h, LocalSeat& seat, RegionType type, R
   // What is left of an earlier life in the page cache keeps its large pieces: it must go first.
   if (fine && word.generation > 1 && !h.lost_files())
     (void)os::punch(h.file, h.space.region_offset(r), h.space.region_size());
-  if (auto filled = fill_space(h, r, 1, fine ? kFine : kCoarse); !filled) {
+  if (auto filled = fill_space(h, r, 1, type, fine ? kFine : kCoarse); !filled) {
     release_claimed(h, r, word);
     return filled.error();
   }
@@ -147,10 +154,11 @@ void release_bodies(Handle& h, std::uint64_t head, std::uint64_t k) noexcept {
 }
 
 // RUN: k neighbouring regions for one record.
-Result<std::uint64_t> claim_run_at(Handle& h, LocalSeat& seat, std::uint64_t head, std::uint64_t k, bool& blocked) {
+Result<std::uint64_t> claim_run_at(Handle& h, LocalSeat& seat, std::uint64_t head, std::uint64_t k, RegionType type,
+                                   bool& blocked) {
   blocked = true;
   if (auto backed = back_descriptors(h, head + k - 1); !backed) return backed.error();
-  const auto word = try_claim(h, seat, head, RegionType::data, true);
+  const auto word = try_claim(h, seat, head, type, true);
   if (!word) return head;
   // k is known before the first body is taken, tagged with this life: the reaper of a CLAIMED head reads it.
   shared::hint_store(h.space.descriptor(head).run, format::tagged(word->generation, k));
@@ -167,7 +175,7 @@ Result<std::uint64_t> claim_run_at(Handle& h, LocalSeat& seat, std::uint64_t hea
     shared::hint_store(h.space.descriptor(head + i).run, format::tagged(body.generation, i));  // published by OPEN
     step("run.2");  // † reaper releases k regions
   }
-  if (auto filled = fill_space(h, head, k); !filled) {
+  if (auto filled = fill_space(h, head, k, type); !filled) {
     release_claimed(h, head, *word);
     return filled.error();
   }
@@ -177,7 +185,8 @@ Result<std::uint64_t> claim_run_at(Handle& h, LocalSeat& seat, std::uint64_t hea
   return head;
 }
 
-Result<std::uint64_t> claim_run(Handle& h, LocalSeat& seat, std::uint64_t k, Reserve reserve) {
+Result<std::uint64_t> claim_run(Handle& h, LocalSeat& seat, std::uint64_t k, Reserve reserve,
+                                RegionType type = RegionType::data) {
   if (!reserve_is_safe(h, k, reserve)) return no_region(h, k * h.space.region_size());
   std::uint64_t head = 0;
   while (head + k <= h.space.region_count()) {
@@ -189,7 +198,7 @@ Result<std::uint64_t> claim_run(Handle& h, LocalSeat& seat, std::uint64_t k, Res
       continue;
     }
     bool blocked = false;
-    auto claimed = claim_run_at(h, seat, head, k, blocked);
+    auto claimed = claim_run_at(h, seat, head, k, type, blocked);
     if (!claimed || !blocked) return claimed;
     ++head;
   }
@@ -210,15 +219,30 @@ OpenRegion opened(Handle& h, std::uint64_t r, std::uint64_t capacity) noexcept {
           is_fine(h, r, w.generation)};
 }
 
+// Zeros from the tail of a block region on.  Where somebody died while laying a block down there, they are made: of
+// whole pages also on the disk (H24).
+Result<void> clear_behind(Handle& h, std::uint64_t r, std::uint64_t tail) noexcept {
+  const std::uint64_t at = h.space.region_offset(r) + tail, end = h.space.region_offset(r + 1);
+  std::byte* const bytes = h.space.base() + at;
+  const auto is_zero = [](std::byte b) { return b == std::byte{0}; };
+  if (std::all_of(bytes, bytes + std::min(end - at, format::kRecordHeaderSize), is_zero)) return {};
+  const std::uint64_t pages = std::min(format::align_up(at, 4096), end);
+  std::memset(bytes, 0, pages - at);
+  if (auto no = h.lost_files()) return *no;
+  if (pages == end) return {};
+  if (auto done = os::punch(h.file, pages, end - pages); !done) return done;
+  if (auto done = os::allocate(h.file, pages, end - pages); !done) return done;
+  return os::populate(h.map.base() + pages, end - pages);
+}
+
 // Step 1: a PARTIAL region with enough room goes on under its new owner, at the tail that was published (F24).
-bool adopt_partial(Handle& h, LocalSeat& seat, std::uint64_t room) noexcept {
+std::optional<OpenRegion> adopt(Handle& h, LocalSeat& seat, std::uint64_t room, RegionType type) noexcept {
   auto& control = h.space.control();
-  if (shared::hint_load(control.partial_hint) == 0) return false;
   const std::uint64_t hint = std::min(shared::raised_load(control.region_hint), h.space.region_count());
   for (std::uint64_t r = 0; r < hint; ++r) {
     const RegionWord w = load(h, r);
-    if (w.state != RegionState::partial || w.type != RegionType::data || w.run) continue;
-    if (seat.fine && !is_fine(h, r, w.generation)) continue;
+    if (w.state != RegionState::partial || w.type != type || w.run) continue;
+    if (type == RegionType::data && seat.fine && !is_fine(h, r, w.generation)) continue;
     const std::uint64_t tail = shared::tail_load(h.space.descriptor(r).tail);
     if (tail < format::kRegionData || tail % 8 != 0 || tail > h.space.region_size())
       continue;  // damaged: verify says so
@@ -228,13 +252,25 @@ bool adopt_partial(Handle& h, LocalSeat& seat, std::uint64_t room) noexcept {
     mine.owner = seat.number;
     if (!change(h, r, w, mine)) continue;
     step("claim.1");  // † reaper → PARTIAL or SEALED
-    const auto left = shared::hint_load(control.partial_hint);
-    shared::hint_store(control.partial_hint, left == 0 ? 0 : left - 1);
-    seat.region = opened(h, r, h.space.region_size());
-    return true;
+    if (type == RegionType::block && !clear_behind(h, r, tail)) {
+      close_region(h, r, mine);
+      continue;
+    }
+    return opened(h, r, h.space.region_size());
   }
-  if (!seat.fine) shared::hint_store(control.partial_hint, 0);  // none that anyone could use
-  return false;
+  return {};
+}
+bool adopt_partial(Handle& h, LocalSeat& seat, std::uint64_t room) noexcept {
+  auto& partial = h.space.control().partial_hint;  // of data: blocks are made seldom, and look without it
+  if (shared::hint_load(partial) == 0) return false;
+  seat.region = adopt(h, seat, room, RegionType::data);
+  if (seat.region) {
+    const auto left = shared::hint_load(partial);
+    shared::hint_store(partial, left == 0 ? 0 : left - 1);
+  } else if (!seat.fine) {
+    shared::hint_store(partial, 0);  // none that anyone could use
+  }
+  return seat.region.has_value();
 }
 
 }  // namespace
@@ -290,7 +326,7 @@ void close_region(Handle& h, std::uint64_t r, const RegionWord& w) noexcept {
   // Whatever helpers still do to this region's batches, they do under pins that are not younger than this.
   shared::epoch_note(d.seal_epoch, shared::epoch_load(h.space.control()));
   if (!change(h, r, w, left)) return;
-  if (partial) shared::hint_add(h.space.control().partial_hint, 1);
+  if (partial && w.type == RegionType::data) shared::hint_add(h.space.control().partial_hint, 1);
 }
 
 void mark_synced(Handle& h) noexcept {
@@ -298,7 +334,7 @@ void mark_synced(Handle& h) noexcept {
   for (std::uint64_t r = 0; r < end; ++r) {
     format::Descriptor& d = h.space.descriptor(r);
     const RegionWord w = load(h, r);
-    if (w.type != RegionType::data || (w.state != RegionState::sealed && w.state != RegionState::partial)) continue;
+    if (w.type == RegionType::index || (w.state != RegionState::sealed && w.state != RegionState::partial)) continue;
     shared::hint_store(d.synced, format::tagged(w.generation, shared::tail_load(d.tail) / 8));
   }
 }
@@ -376,6 +412,22 @@ Result<void> make_room(Handle& h, LocalSeat& seat, std::uint64_t room, Reserve r
   }
   if (fresh.error().code != Code::full) return fresh.error();
   return make_room_when_full(h, seat, room, reserve, fresh.error());
+}
+
+Result<OpenRegion> claim_block_room(Handle& h, LocalSeat& seat, std::uint64_t room) {
+  if (auto found = adopt(h, seat, room, RegionType::block)) return *found;
+  const std::uint64_t size = h.space.region_size();
+  const std::uint64_t k = (room + format::kRegionData + size - 1) / size;
+  const auto claim = [&] {
+    return k == 1 ? claim_fresh(h, seat, RegionType::block, Reserve::keep)
+                  : claim_run(h, seat, k, Reserve::keep, RegionType::block);
+  };
+  tidy(h, seat);
+  auto head = claim();
+  if (!head && head.error().code == Code::full && reap_dead(h) != 0) head = claim();
+  while (!head && head.error().code == Code::full && make_free(h, seat)) head = claim();
+  if (!head) return head.error();
+  return opened(h, *head, k * size);
 }
 
 Result<std::uint64_t> claim_index_region(Handle& h, LocalSeat& seat) {

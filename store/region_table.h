@@ -16,6 +16,10 @@ enum class Reserve : std::uint8_t {
 // Precondition: the caller holds no pin (its own pin would hold the space that it waits for).
 Result<void> make_room(Handle&, LocalSeat& seat, std::uint64_t room, Reserve = Reserve::keep);
 
+// A region for blocks with at least `room` bytes of zeros at its tail, OPEN and the seat's: the caller leaves it by
+// close_region.  Errors and precondition as make_room's.
+Result<OpenRegion> claim_block_room(Handle&, LocalSeat& seat, std::uint64_t room);
+
 // Leaves seat.region: PARTIAL when an eighth is free, else SEALED.
 void leave_region(Handle&, LocalSeat& seat) noexcept;
 

@@ -8,7 +8,7 @@ namespace durra::detail {
 
 bool RecordRef::body_intact() const noexcept {
   const auto begin = format::kRecordHeaderSize;
-  const auto end = format::payload_start(shape, at) + shape.payload_size;
+  const auto end = format::checked_size(shape, at);
   return format::body_check(bytes() + begin, end - begin, region_seed, at) == header->body_check;
 }
 

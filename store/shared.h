@@ -242,6 +242,16 @@ inline bool tagged_change(Word& w, Word from, Word to) noexcept {
   return Ref(w).compare_exchange_strong(from, to, std::memory_order_acq_rel, std::memory_order_acquire);
 }
 
+// ---- S22 blocks -----------------------------------------------------------------------------------------------------
+// The memory of a block while its users change it: a copy of it has whole words, each from some moment of the copying.
+// Precondition: both are aligned to 8, and so is the size.
+inline void block_copy(std::byte* to, const std::byte* from, std::uint64_t size) noexcept {
+  for (std::uint64_t i = 0; i < size; i += 8) {
+    const Word w = Ref(*reinterpret_cast<Word*>(const_cast<std::byte*>(from + i))).load(std::memory_order_relaxed);
+    *reinterpret_cast<Word*>(to + i) = w;
+  }
+}
+
 // ---- Within one process ---------------------------------------------------------------------------------------------
 // S14 a local seat is used by one thread at a time.
 inline bool try_acquire(std::atomic<bool>& busy) noexcept { return !busy.exchange(true, std::memory_order_acquire); }

@@ -32,7 +32,7 @@ struct RecordsState {
   std::uint64_t* pin = nullptr;
   std::uint64_t time = 0;
   std::string prefix;
-  bool own_keys = false;
+  bool own_keys = false;  // also what is the library's own: its keys, and blocks
   std::optional<Error> status;
 
   // What is walked, region by region: noted once, after the instant.  Every version that the instant shows was there

@@ -104,7 +104,7 @@ bool mark_hiding(Handle& h, Tombstones& found) {
   for (std::uint64_t r = 0; r < regions_in_use(h); ++r) {
     const RegionWord w = word_of(h, r);
     const bool holds =
-        w.type == format::RegionType::data && w.state >= RegionState::open && w.state != RegionState::body;
+        w.type != format::RegionType::index && w.state >= RegionState::open && w.state != RegionState::body;
     if (!holds) continue;
     const bool read = each_record(h, r, w, [&](const RecordRef& record) {
       const auto [begin, end] = found.equal_range(record.tag());

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <new>
 
+#include "store/block.h"
 #include "store/compact.h"
 #include "store/index.h"
 #include "store/reclaim.h"
@@ -21,6 +22,7 @@ struct Usage {
   std::uint64_t used = 0, dead = 0;         // bytes of data regions, whoever has them
   std::uint64_t index = 0, dead_index = 0;  // bytes of sealed index regions
   std::uint64_t retired = 0;                // regions
+  bool dead_blocks = false;                 // a region of blocks without a name
 };
 Usage usage(Handle& h) noexcept {
   Usage u;
@@ -33,6 +35,9 @@ Usage usage(Handle& h) noexcept {
       u.index += shared::tail_load(d.tail);
       u.dead_index += format::untag(shared::hint_load(d.dead), w.generation);
     }
+    if (w.type == format::RegionType::block && (w.state == RegionState::sealed || w.state == RegionState::partial))
+      u.dead_blocks |=
+          format::untag(shared::hint_load(d.dead), w.generation) + format::kRegionData >= shared::tail_load(d.tail);
     const bool holds =
         w.type == format::RegionType::data && w.state >= RegionState::open && w.state <= RegionState::compacting;
     if (!holds) continue;
@@ -60,6 +65,7 @@ bool free_some(Handle& h) {
 void tidy(Handle& h, LocalSeat& seat) {
   if (seat.compacting) return;
   const Usage u = usage(h);
+  if (u.dead_blocks) retire_blocks(h, seat, false);
   if (u.retired != 0) {
     const Freed f = free_retired(h);
     if (worth_a_sync(h, u, f) && sync_until(h, f.ticket)) free_retired(h);
@@ -112,6 +118,7 @@ bool make_free(Handle& h, LocalSeat& seat) {
   if (free_some(h)) return true;
   const Compacting now(seat);
   reclaim_index(h, seat, {.share = 240, .nodes = ~0u});
+  retire_blocks(h, seat, true);
   // Each round retires a region, or rules one out: no more than there are.
   bool won = free_some(h);
   for (std::uint64_t i = 0; i < h.space.region_count() && !won; ++i) {

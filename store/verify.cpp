@@ -112,7 +112,7 @@ class Verifier {
     const std::uint64_t size = header.run * reader_.super().region_size;
     if (d.tail < format::kRegionData || d.tail > size || d.settled > d.tail)
       return damage(reader_.descriptor_offset(r), "tail is outside the region", named(r));
-    if (w.type == RegionType::data) walk(r, w, base, d.tail, size);
+    if (w.type != RegionType::index) walk(r, w, base, d.tail, size);
   }
 
   void walk(std::uint64_t r, const format::RegionWord& w, std::uint64_t base, std::uint64_t tail, std::uint64_t size) {
@@ -143,8 +143,8 @@ class Verifier {
     else if (!stamp_agrees(rec))
       damage(rec.at, "record stamp: checksum mismatch", named(r, rec));
     // A tombstone may have left the index, and what it erased, where that is retired: then it may be free by now.
-    if (rec.shape.kind == format::RecordKind::put && w.state != RegionState::retired && rec.body_intact &&
-        rec.stamp_intact)
+    if ((rec.shape.kind == format::RecordKind::put || rec.shape.kind == format::RecordKind::block) &&
+        w.state != RegionState::retired && rec.body_intact && rec.stamp_intact)
       versions_.push_back({rec.header.tag, rec.at});
   }
 

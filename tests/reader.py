@@ -10,8 +10,8 @@ import lz4.block
 import xxhash
 
 M64 = 2**64 - 1
-DATA = 0
-PUT, TOMBSTONE, BATCH_PUT, BATCH_TOMBSTONE, ENVELOPE = 1, 2, 3, 4, 5
+INDEX = 1
+PUT, TOMBSTONE, BATCH_PUT, BATCH_TOMBSTONE, ENVELOPE, BLOCK = 1, 2, 3, 4, 5, 6
 FIXED = 2
 
 
@@ -131,7 +131,7 @@ class Reader:
         if word >> 56 != crc8(word.to_bytes(8, "little")[:7]) or kind > 2:
             self.damage.append((at, "state word"))
             return 0, 0
-        used = kind == DATA and state in (2, 3, 4, 5) and synced >> 48 == generation & 0xFFFF
+        used = kind != INDEX and state in (2, 3, 4, 5) and synced >> 48 == generation & 0xFFFF
         durable = (synced & (1 << 48) - 1) * 8 if used else 0
         return generation + (state == 0), durable
 
@@ -145,14 +145,15 @@ class Reader:
             head, body, shape, tag, _, stamp, word = struct.unpack("<IIQQQQQ", h)
             size, key_size = shape & (1 << 44) - 1, shape >> 44 & 0x7FF
             kind, align = shape >> 55 & 7, (shape >> 58 & 15) + 3
-            key_at = 64 if kind in (BATCH_PUT, BATCH_TOMBSTONE) else 48
+            key_at = {BATCH_PUT: 64, BATCH_TOMBSTONE: 64, BLOCK: 176}.get(kind, 48)
             payload_at = align_up(at + key_at + key_size, 1 << align)
             expected = mix64(mix64((seed + at) & M64 ^ shape) + tag + body * 0x9E3779B97F4A7C15)
             if (head != expected & 0xFFFFFFFF or not 1 <= kind <= 6 or align > 12 or key_size > 1024
                     or kind in (2, 4) and size or align_up(payload_at + size, 8) > end):
                 break
             b = self.file.read(at + 48, payload_at + size - at - 48)
-            if body != xxh3(b, seed + at) & 0xFFFFFFFF:
+            checked = b[:payload_at - at - 48] if kind == BLOCK else b
+            if body != xxh3(checked, seed + at) & 0xFFFFFFFF:
                 break
             payload = b[payload_at - at - 48:]
             if shape >> 62 & 1:
@@ -168,7 +169,7 @@ class Reader:
                     batch = None
             else:
                 batch = None
-                if certain and kind in (PUT, TOMBSTONE):
+                if certain and kind in (PUT, TOMBSTONE, BLOCK):
                     yield from self.version(at, kind, key, stamp, payload, tag)
             at = align_up(payload_at + size, 8)
         self.end = at
@@ -204,7 +205,7 @@ class Reader:
                     self.damage.append((base, "region header"))
                 continue
             generation, kind, run = header
-            if kind != DATA:
+            if kind == INDEX:
                 continue
             for kind, key, stamp, payload in self.records(r, generation, run):
                 if key not in newest or newest[key][0] < stamp:

@@ -44,7 +44,8 @@ struct Operation {
 Operation simple(const std::string& name, const std::string& key, std::optional<std::string> after,
                  std::function<void(Store&)> act);
 std::vector<Operation> batches();
-std::string key_of(const Operation&, const Store&);                               // what it changes
+std::vector<Operation> blocks();                     // block_test.cpp looks at the blocks themselves
+std::string key_of(const Operation&, const Store&);  // what it changes
 inline void PrintTo(const Operation& op, std::ostream* out) { *out << op.name; }  // in names of tests
 std::vector<Operation> operations();
 Operation operation(const std::string& name);

@@ -48,7 +48,7 @@ TEST(FormatMd, offsets_and_sizes_of_every_field) {
   std::map<std::string, std::vector<Row>> expected;
   for (const Field& f : kFields)
     expected[f.structure].push_back({std::to_string(f.offset), std::to_string(f.size), f.name});
-  EXPECT_EQ(expected.size(), 10u);
+  EXPECT_EQ(expected.size(), 11u);
   for (const auto& [structure, fields] : expected) {
     auto rows = table_after("### " + structure + " (");
     for (auto& row : rows) row.resize(3);
@@ -62,7 +62,8 @@ TEST(FormatMd, sizes_of_every_structure) {
       {"Identity", sizeof(Identity)},         {"Seat", sizeof(Seat)},
       {"Descriptor", sizeof(Descriptor)},     {"RegionHeader", sizeof(RegionHeader)},
       {"RecordHeader", sizeof(RecordHeader)}, {"TailPosition", sizeof(TailPosition)},
-      {"BatchLink", sizeof(BatchLink)},       {"Envelope", sizeof(Envelope)}};
+      {"BatchLink", sizeof(BatchLink)},       {"Envelope", sizeof(Envelope)},
+      {"BlockHead", sizeof(BlockHead)}};
   const auto lines = lines_of_format_md();
   for (const auto& [structure, size] : sizes)
     EXPECT_EQ(std::count(lines.begin(), lines.end(), "### " + structure + " (" + std::to_string(size) + " bytes)"), 1)
@@ -146,7 +147,7 @@ std::string word_of(Ask a) { return a == Ask::any ? "·" : a == Ask::yes ? "yes"
 TEST(FormatMd, the_rows_of_rebuild) {
   std::vector<Row> rows;
   for (const RegionRow& r : region_rows())
-    rows.push_back({word_of(r.crc_ok), r.life ? name(*r.life) : "·", r.type ? name(*r.type) : "·", word_of(r.used),
+    rows.push_back({word_of(r.crc_ok), r.life ? name(*r.life) : "·", word_of(r.index), word_of(r.used),
                     word_of(r.synced), name(r.action), r.reason});
   EXPECT_EQ(table_after("<!-- table: rebuild -->"), rows);
 }

@@ -1,0 +1,103 @@
+// The public face of blocks.
+#include <durra/block.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "store/block.h"
+
+namespace durra {
+namespace {
+
+format::BlockHead as_head(const detail::BlockKind& kind) noexcept {
+  format::BlockHead head{};
+  std::copy_n(kind.type.data(), std::min(kind.type.size(), head.type.size()), head.type.data());
+  std::copy_n(kind.dtype.data(), std::min(kind.dtype.size(), head.dtype.size()), head.dtype.data());
+  head.rank = kind.shape.size();
+  std::copy_n(kind.shape.begin(), std::min(kind.shape.size(), head.shape.size()), head.shape.begin());
+  return head;
+}
+
+}  // namespace
+
+Block::Block(Block&& o) noexcept
+    : memory_(o.memory_),
+      size_(o.size_),
+      handle_(std::exchange(o.handle_, nullptr)),
+      region_(o.region_),
+      shape_(std::move(o.shape_)) {}
+
+Block& Block::operator=(Block&& o) noexcept {
+  if (this == &o) return *this;
+  this->~Block();
+  return *new (this) Block(std::move(o));
+}
+
+Block::~Block() {
+  if (handle_ == nullptr || handle_->forked()) return;
+  detail::release_hold(*handle_, region_);
+  detail::Handle::unrefer(handle_);
+}
+
+Result<Block> Block::open(Store& store, std::string_view name, std::size_t size, std::size_t align) {
+  return detail::Blocks::open(store, name, {"block", "", {}}, size, align);
+}
+
+Result<void> drop(Store& store, std::string_view name) {
+  return detail::drop_block(*detail::handle_of(store), name);
+}
+
+namespace detail {
+
+Block Blocks::made(Handle& h, const OpenBlock& open) {
+  Block b;
+  b.shape_.assign(open.head.shape.begin(), open.head.shape.begin() + std::min(open.head.rank, format::kRankMax));
+  b.memory_ = open.memory;
+  b.size_ = open.size;
+  b.region_ = open.region;
+  b.handle_ = &h;
+  h.refer();
+  return b;
+}
+
+Result<Block> Blocks::open(Store& store, std::string_view name, const BlockKind& kind, std::size_t size,
+                           std::size_t align) {
+  Handle& h = *handle_of(store);
+  if (align > format::kAlignMax) return Error{Code::invalid, 0, align, "align is a power of two from 8 to 4,096"};
+  const auto open = open_block(h, name, {as_head(kind), size, static_cast<std::uint32_t>(align), {}});
+  if (!open) return open.error();
+  return made(h, *open);
+}
+
+Result<Block> Blocks::attach(Store& store, std::string_view name, const BlockKind& kind) {
+  Handle& h = *handle_of(store);
+  const auto open = attach_block(h, name, as_head(kind));
+  if (!open) return open.error();
+  return made(h, *open);
+}
+
+Result<std::vector<std::string>> Blocks::names(const Store& store, std::string_view type, std::string_view prefix) {
+  auto all = blocks(*handle_of(store), prefix);
+  if (!all) return all.error();
+  const auto wanted = as_head({type, "", {}}).type;
+  std::vector<std::string> names;
+  for (NamedBlock& b : *all)
+    if (b.head.type == wanted) names.push_back(std::move(b.name));
+  std::ranges::sort(names);
+  return names;
+}
+
+Result<std::size_t> size_of_shape(const Shape& of, std::size_t element) {
+  if (of.empty() || of.size() > format::kRankMax)
+    return Error{Code::invalid, 0, of.size(), "an array has 1 to 12 dimensions"};
+  std::size_t size = element;
+  for (const std::size_t n : of) {
+    if (n == 0) return Error{Code::invalid, 0, 0, "a dimension is 0"};
+    if (__builtin_mul_overflow(size, n, &size))
+      return Error{Code::too_large, 0, format::kPayloadSizeMax, "the product of the shape is too large"};
+  }
+  return size;
+}
+
+}  // namespace detail
+}  // namespace durra
