@@ -63,7 +63,7 @@ TEST_F(BlockTest, outlives_its_store) {
 
 TEST_F(BlockTest, is_aligned_as_asked) {
   Store s = open_store();
-  for (const std::size_t align : {8, 64, 512, 4096}) {
+  for (const std::size_t align : {8u, 64u, 512u, 4096u}) {
     Block b = Block::open(s, "a" + std::to_string(align), 24, align).value();
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(b.bytes().data()) % align, 0u);
   }
