@@ -46,7 +46,15 @@ std::optional<Result<Record>> in_place(TailState& t, const TailEntry& e) {
   return record;
 }
 
-// The next of the entries that is still to be shown; none left: the next collection begins behind them.
+// All entries were looked at: the next collection begins behind them.
+void end_collection(TailState& t) {
+  unpin(t);
+  t.entries.clear();
+  t.next = 0;
+  t.reached = t.end;
+}
+
+// The next of the entries that is still to be shown.
 std::optional<Result<Record>> give(TailState& t) {
   // The first of a collection is always given from its place: a key that is put faster than it is asked for is seen.
   if (t.pin != nullptr && t.next != 0 && os::steady_ns() - t.pinned_ns > kPinnedMax_ns) unpin(t);
@@ -57,9 +65,7 @@ std::optional<Result<Record>> give(TailState& t) {
     auto record = t.pin != nullptr ? in_place(t, t.entries[i]) : find_again(t, place);
     if (!record) continue;
     t.shown = std::move(place);
-    if (t.next != t.entries.size()) return record;
-    unpin(t);
-    t.reached = t.end;
+    if (t.next == t.entries.size()) end_collection(t);
     return record;
   }
   return {};
@@ -68,10 +74,10 @@ std::optional<Result<Record>> give(TailState& t) {
 // What there is now: from the entries, else from a new collection.
 std::optional<Result<Record>> look(TailState& t) {
   if (auto record = give(t)) return record;
+  if (!t.entries.empty()) end_collection(t);  // what was left of it has changed since
   if (auto done = collect(t); !done) return done.error();
   if (auto record = give(t)) return record;
-  unpin(t);
-  t.reached = t.end;
+  end_collection(t);
   if (t.damage) return *std::exchange(t.damage, std::nullopt);
   return {};
 }
