@@ -3,8 +3,11 @@
 
 int main() {
   using namespace durra::testing;
-  return rc::check("a store is a map", [] {
-    Stores stores;
-    rc::state::check(Model{}, stores, any_command());
-  }) ? 0 : 1;
+  return rc::check("a store is a map",
+                   [] {
+                     Stores stores;
+                     rc::state::check(Model{}, stores, any_command());
+                   })
+             ? 0
+             : 1;
 }

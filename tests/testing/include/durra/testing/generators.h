@@ -47,11 +47,9 @@ inline rc::Gen<Value> some_value() {
                                                          {3, inRange<std::size_t>(200, 9'000)},
                                                          {1, inRange<std::size_t>(60'000, 70'000)},
                                                          {1, inRange<std::size_t>(70'000, 400'000)}});
-  return rc::gen::apply(
-      [](std::size_t bytes, std::uint64_t seed, bool soft) {
-        return soft ? Value::soft(bytes, seed) : Value::noise(bytes, seed);
-      },
-      size, inRange<std::uint64_t>(0, 1000), rc::gen::arbitrary<bool>());
+  return rc::gen::apply([](std::size_t bytes, std::uint64_t seed,
+                           bool soft) { return soft ? Value::soft(bytes, seed) : Value::noise(bytes, seed); },
+                        size, inRange<std::uint64_t>(0, 1000), rc::gen::arbitrary<bool>());
 }
 
 inline rc::Gen<Seen> some_seen() { return rc::gen::element(Seen::current, Seen::none, Seen::stale); }

@@ -99,15 +99,15 @@ struct Model {
   bool tail = false;
 
   bool has(const Name& n) const { return now.contains(n); }
-  bool holds(const Name&, Seen) const;  // whether a put_if would go through
+  bool holds(const Name&, Seen) const;                                       // whether a put_if would go through
   bool alone() const { return snapshots.empty() && held.empty() && !tail; }  // no more than handles
 
   std::string put(const Name&, const Value&);
   std::string put_if(const Name&, const Value&, Seen);
   std::string erase(const Name&);
   std::string erase_if(const Name&, Seen);
-  std::string append(const Value&);    // as Name::event(events)
-  std::string put(const Changes&);     // a batch
+  std::string append(const Value&);  // as Name::event(events)
+  std::string put(const Changes&);   // a batch
 };
 
 // What a store has said of stamps: `absent` never, and later versions of a key have greater ones.

@@ -20,8 +20,7 @@ struct DoCopy : Command {
       RC_ASSERT(outcome(backup(s.handle(0), fresh)) == "ok");
     }
     const Store copy = open(fresh, s.options).value();
-    for (const auto& [n, value] : m.now)
-      RC_ASSERT(copy.get(s.key(n)).value().stamp() == s.stamps.newest(n));
+    for (const auto& [n, value] : m.now) RC_ASSERT(copy.get(s.key(n)).value().stamp() == s.stamps.newest(n));
     expect_nothing(s.differs(m.now, copy.records()));
     RC_ASSERT(std::filesystem::remove(fresh));
   }

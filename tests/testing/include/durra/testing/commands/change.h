@@ -109,8 +109,7 @@ struct DoBatch : Command {
     const std::string should = after.put(changes);
     const auto done = s.handle(by).put(s.batch(m, changes), {.compress = compress});
     RC_ASSERT((done ? s.changed(after, changes) : outcome(done)) == should);
-    for (const Change& c : changes)
-      expect_nothing(s.differs(after.now, s.handle(by + 1).get(s.key(c.name)), c.name));
+    for (const Change& c : changes) expect_nothing(s.differs(after.now, s.handle(by + 1).get(s.key(c.name)), c.name));
   }
   void show(std::ostream& os) const override {
     os << "batch by handle " << by << (compress ? ", compressed " : " ") << changes;
