@@ -17,7 +17,9 @@ std::optional<std::uint64_t> cut(Handle& h, std::uint64_t r, std::uint64_t size)
     auto w = format::unpack(state);
     if (w.state != format::RegionState::open || w.type != format::RegionType::index) return {};
     const std::uint64_t tail = shared::tail_load(d.tail);
-    if (tail < format::kRegionData || tail > h.space.region_size() || h.space.region_size() - tail < size) {
+    const bool fits =
+        tail >= format::kRegionData && tail <= h.space.region_size() && h.space.region_size() - tail >= size;
+    if (!fits || h.space.at(h.space.region_offset(r) + tail, size) == nullptr) {  // null: the file was cut short
       w.state = format::RegionState::sealed;
       if (shared::state_change(d.state, state, format::pack(w)))  // † kNotSealed: noted by whoever wants to reclaim it
         shared::epoch_note(d.seal_epoch, shared::epoch_load(h.space.control()));

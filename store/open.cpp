@@ -123,6 +123,23 @@ Result<void> check_control(Handle& h) noexcept {
   return {};
 }
 
+// A file that was cut short is not used by its index: a claim would make it longer again, and a node that was cut off
+// would read as zeros, as one without keys.  What a CLAIMED region or run needs may not be there yet.
+Result<void> check_end(Handle& h) {
+  const auto now = os::info(h.file);
+  if (!now) return now.error();
+  const Space& space = h.space;
+  const std::uint64_t regions = (now->size - space.super().regions_offset) / space.region_size();
+  const std::uint64_t hint = std::min(shared::raised_load(space.control().region_hint), space.region_count());
+  for (std::uint64_t r = regions; r < hint; ++r) {
+    const std::uint64_t head = space.home_of(space.region_offset(r));
+    const auto state = format::unpack(shared::state_load(space.descriptor(head).state)).state;
+    if (state != format::RegionState::free && state != format::RegionState::claimed)
+      return Error{Code::damaged, 0, now->size, "the file has lost its end"};
+  }
+  return {};
+}
+
 Opened opened_by(format::Trust t) noexcept {
   switch (t) {
     case format::Trust::warm: return Opened::warm;
@@ -157,6 +174,8 @@ Result<void> make_trusted(Handle& h, format::Trust trust, const format::Identity
     forget_failures(h, now);
     shared::identity_store(control, {});  // whoever finds a rebuild half done starts over, also in the same boot
     if (auto done = rebuild(h, in_order); !done) return done;
+  } else if (auto whole = check_end(h); !whole) {
+    return whole;
   }
   if (trust == format::Trust::warm) return {};
   if (trust == format::Trust::same_boot && h.space.regions() > 0) doubt_cache(h);  // F37

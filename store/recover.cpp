@@ -29,7 +29,7 @@ class Salvager {
       : reader_(file, super, size), accept_older_(accept_older), progress_(progress) {}
 
   Result<Salvage> run(const std::string& fresh_path) {
-    const std::uint64_t regions = reader_.regions();
+    const std::uint64_t regions = described();
     for (std::uint64_t r = 0; r < regions;) {
       r += region(r);
       if (progress_ && !progress_(r, regions * 2)) return stopped();
@@ -42,6 +42,13 @@ class Salvager {
   static Error stopped() { return Error{Code::timeout, 0, 0, "stopped as asked"}; }
   void damage(std::uint64_t offset, format::Why why, std::string what) {
     if (salvage_.damage.size() < 10'000) salvage_.damage.push_back({{Code::damaged, 0, offset, why}, std::move(what)});
+  }
+
+  // Regions that the descriptors may speak of: also those behind a file that lost its end.
+  std::uint64_t described() const {
+    std::uint64_t hint = 0;
+    if (!reader_.read(format::kControlOffset + offsetof(format::Control, region_hint), &hint, sizeof hint)) hint = 0;
+    return std::clamp(hint, reader_.regions(), reader_.super().region_count);
   }
 
   // Reads what region r holds; returns how many regions it covers.
@@ -65,6 +72,7 @@ class Salvager {
     const bool used = described && w.type != format::RegionType::index && w.state != format::RegionState::free &&
                       w.state != format::RegionState::claimed && w.state != format::RegionState::body;
     if (!used) return 1;
+    if (p == nullptr) return damage(base, "region is outside the file", "region " + std::to_string(r)), 1;
     damage(base, "region header: checksum mismatch", "region " + std::to_string(r));
     return life(r, w.generation, 1);
   }
@@ -85,10 +93,12 @@ class Salvager {
     const Complete known = complete(r, generation);
     const std::uint64_t seed = format::region_seed(reader_.seed(), r, generation);
     const std::uint64_t base = reader_.region_offset(r);
-    const std::uint64_t end = std::min(base + run * reader_.super().region_size, reader_.file_size());
+    const std::uint64_t size = run * reader_.super().region_size;
+    const std::uint64_t end = std::min(base + size, reader_.file_size());
     bool covers = run == 1;
     FileRecord rec;
-    for (std::uint64_t at = base + format::kRegionData; at + format::kRecordHeaderSize <= end;) {
+    std::uint64_t at = base + format::kRegionData;
+    while (at + format::kRecordHeaderSize <= end) {
       if (read_record(reader_, at, seed, end - at, rec) == nullptr) {
         judge(rec, end - at, known);
         at += format::record_size(rec.shape, at);
@@ -99,12 +109,12 @@ class Salvager {
                    " bytes; older versions may show for keys that were here");
         at = next;
       } else {
-        if (at < std::min(known.tail, end))
-          damage(at, "unreadable up to the tail",
-                 "region " + std::to_string(r) + "; older versions may show for keys that were here");
         break;
       }
     }
+    if (at < std::min(known.tail, base + size))  // also where the file has lost its end
+      damage(at, "unreadable up to the tail",
+             "region " + std::to_string(r) + "; older versions may show for keys that were here");
     end_batch();
     return covers ? run : 1;  // a run whose record is gone: its other regions may have lives of their own
   }

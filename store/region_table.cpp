@@ -247,6 +247,8 @@ std::optional<OpenRegion> adopt(Handle& h, LocalSeat& seat, std::uint64_t room, 
     if (tail < format::kRegionData || tail % 8 != 0 || tail > h.space.region_size())
       continue;  // damaged: verify says so
     if (h.space.region_size() - tail < room) continue;
+    // A file that was cut short has none of its pages there: a store to them would be a fault.
+    if (h.space.at(h.space.region_offset(r), h.space.region_size()) == nullptr) continue;
     RegionWord mine = w;
     mine.state = RegionState::open;
     mine.owner = seat.number;
