@@ -99,10 +99,13 @@ void fill_queue(RecordsState& s) noexcept {
 
 // Whether `r` is the place where the walk shows this version.  A version that was moved has two: the one that the index
 // names is shown, unless the walk does not come by there.
-bool is_place_of(const RecordsState& s, const RecordRef& r, std::uint64_t stamp, const RecordRef& version) noexcept {
+bool is_place_of(RecordsState& s, const RecordRef& r, std::uint64_t stamp, const RecordRef& version) noexcept {
   if (!version) return false;
   if (version.at == r.at) return true;
-  return stamp != 0 && stamp_if_version(*s.handle, version) == stamp && !in_extents(s, version);
+  if (stamp == 0) return false;
+  const std::uint64_t theirs = stamp_if_version(*s.handle, version);
+  if (theirs != 0 && theirs < stamp) note(s, r.at, "the index names an older version; open with rebuild");
+  return theirs == stamp && !in_extents(s, version);
 }
 
 // Whether the instant shows this record for its key, and here.

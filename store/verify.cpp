@@ -6,10 +6,10 @@
 #include <set>
 
 #include "format/decide.h"
-#include "format/leaf.h"
 #include "format/walk.h"
 #include "store/file_walk.h"
 #include "store/open.h"
+#include "store/verify_index.h"
 
 namespace durra {
 namespace detail {
@@ -29,7 +29,8 @@ class Verifier {
       if (auto done = region(r); !done) return done.error();
       if (progress_ && !progress_(r + 1, described())) return Error{Code::timeout, 0, 0, "stopped as asked"};
     }
-    if (index_counts()) index();
+    if (index_counts())
+      index_.run([&](std::uint64_t at, format::Why why, std::string what) { damage(at, why, std::move(what)); });
     return std::move(verdict_);
   }
 
@@ -142,10 +143,13 @@ class Verifier {
              named(r, rec) + ", " + std::to_string(rec.shape.payload_size) + " bytes");
     else if (!stamp_agrees(rec))
       damage(rec.at, "record stamp: checksum mismatch", named(r, rec));
-    // A tombstone may have left the index, and what it erased, where that is retired: then it may be free by now.
-    if ((rec.shape.kind == format::RecordKind::put || rec.shape.kind == format::RecordKind::block) &&
-        w.state != RegionState::retired && rec.body_intact && rec.stamp_intact)
-      versions_.push_back({rec.header.tag, rec.at});
+    // Of a region that is retired all that counts has another place, or has left the index.
+    if (format::is_keyed(rec.shape.kind) && w.state != RegionState::retired && rec.body_intact && rec.stamp_intact)
+      index_.note(version(rec));
+  }
+
+  static IndexCheck::Version version(const FileRecord& rec) noexcept {
+    return {rec.header.tag, rec.at, rec.header.stamp, format::is_tombstone(rec.shape.kind)};
   }
 
   // Records of a batch are versions all together.  Null, or what is wrong with it.
@@ -154,11 +158,12 @@ class Verifier {
       const bool its = batch_.add(rec.at, rec.header, rec.shape, rec.link, rec.body_intact);
       if (!fixed_) return nullptr;  // whatever it says, it is void
       if (!its) return fixed_ = false, "batch: not what was put";
-      in_batch_.push_back({rec.header.tag, rec.at});
+      in_batch_.push_back(version(rec));
       if (!rec.body_intact) return "record checksum mismatch";
       if (!stamp_agrees(rec)) return "record stamp: checksum mismatch";
       if (batch_.open()) return nullptr;
-      if (batch_.whole()) versions_.insert(versions_.end(), in_batch_.begin(), in_batch_.end());
+      if (batch_.whole())
+        for (const auto& v : in_batch_) index_.note(v);
       return batch_.whole() ? nullptr : "batch: not what was put";
     }
     const bool broken = batch_.open() && fixed_;
@@ -207,75 +212,15 @@ class Verifier {
     return format::decide(evidence) != format::Trust::rebuild;
   }
 
-  // The index: every node within the regions, every slot at a place where a record can be, and every key that has a
-  // version.  A key never leaves the index, so what the walk met before must be there also in a live store.
-  void index() {
-    for (std::uint32_t i = 0; i < reader_.super().root_words; ++i) node(format::kRootOffset + i * 8ull, 0);
-    std::sort(indexed_.begin(), indexed_.end());
-    std::sort(versions_.begin(), versions_.end());
-    for (std::size_t i = 0; i < versions_.size(); ++i) {
-      const auto [tag, at] = versions_[i];
-      const bool first = i == 0 || versions_[i - 1].first != tag;
-      if (first && !std::binary_search(indexed_.begin(), indexed_.end(), tag))
-        damage(at, "index: a key is missing", named(reader_.region_of(at)));
-    }
-  }
-
-  void node(std::uint64_t parent, std::uint32_t depth) {
-    std::uint64_t word = 0;
-    if (!reader_.read(parent, &word, 8) || word == 0) return;
-    const auto n = format::unpack_node(word);
-    const std::uint64_t size = n.slots * 8ull;
-    const std::uint64_t begin = reader_.super().regions_offset;
-    if (n.slots == 0 || n.slots > format::kLeafSlotsMax || n.offset % format::kLine != 0 || n.offset < begin ||
-        !reader_.holds(n.offset, size) || (n.inner && (n.slots != format::kInnerWords || depth == format::kDepthMax)))
-      return still_there(parent, word, "index: a node is outside the file");
-    if (n.inner) {
-      for (std::uint32_t i = 0; i < n.slots; ++i) node(n.offset + i * 8ull, depth + 1);
-      return;
-    }
-    std::vector<std::uint64_t> slots(n.slots);
-    if (!reader_.read(n.offset, slots.data(), size)) return;
-    for (std::uint32_t i = 0; i < n.slots; ++i) {
-      const std::uint64_t bare = slots[i] & ~format::kFreeze;
-      if (bare == 0 || bare == format::kDead) continue;
-      if (!can_hold_record(format::slot_offset(bare))) {
-        still_there(n.offset + i * 8ull, slots[i], "index: a slot points outside all records");
-        continue;
-      }
-      std::uint64_t tag = 0;
-      if (reader_.read(format::slot_offset(bare) + offsetof(format::RecordHeader, tag), &tag, sizeof tag))
-        indexed_.push_back(tag);
-    }
-  }
-
-  bool can_hold_record(std::uint64_t offset) {
-    const auto& super = reader_.super();
-    if (offset < super.regions_offset) return false;
-    const std::uint64_t inside = (offset - super.regions_offset) % super.region_size;
-    if (!reader_.holds(offset, format::kRecordHeaderSize)) return false;
-    if (inside >= format::kRegionData) return true;
-    const auto d = reader_.descriptor(reader_.region_of(offset));  // a run's body has no header
-    return d && format::unpack(d->state).state == RegionState::body;
-  }
-
-  // In a live store a word may have moved on while we looked at what it said.
-  void still_there(std::uint64_t offset, std::uint64_t word, format::Why why) {
-    std::uint64_t now = 0;
-    if (reader_.read(offset, &now, 8) && now == word) damage(offset, why, "index");
-  }
-
   const os::File& file_;
   FileReader reader_;
   const Progress& progress_;
   Verdict verdict_{};
   std::set<std::uint32_t> living_;
-  using Versions = std::vector<std::pair<std::uint64_t, std::uint64_t>>;  // tag and place
-  Versions versions_;                                                     // every one that was met
+  IndexCheck index_{reader_};
   format::BatchWalk batch_;
-  bool fixed_ = false;                  // the batch is
-  Versions in_batch_;                   // of it, so far
-  std::vector<std::uint64_t> indexed_;  // tags of the records that the index names
+  bool fixed_ = false;                         // the batch is
+  std::vector<IndexCheck::Version> in_batch_;  // of it, so far
   std::uint64_t described_ = 0;
 };
 
