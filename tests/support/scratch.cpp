@@ -23,9 +23,11 @@ namespace {
 
 std::string parent_of_scratch(Scratch::Where where) {
   struct statvfs s;
-  if (where == Scratch::Where::fast && ::access("/dev/shm", W_OK) == 0 && ::statvfs("/dev/shm", &s) == 0 &&
+  const char* named = std::getenv("DURRA_TEST_MEMORY");  // whoever may kill this process removes what it leaves
+  const char* memory = named && *named ? named : "/dev/shm";
+  if (where == Scratch::Where::fast && ::access(memory, W_OK) == 0 && ::statvfs(memory, &s) == 0 &&
       s.f_bavail * s.f_frsize >= 256u << 20) {
-    return "/dev/shm";
+    return memory;
   }
   const char* tmp = std::getenv("TMPDIR");
   return tmp && *tmp ? tmp : "/tmp";
