@@ -26,8 +26,8 @@ from tables import read_all  # noqa: E402
 
 BUILD = Path(os.environ.get("DURRA_BUILD_DIR", ROOT / "build"))
 RESULTS = ROOT / "tests/mutants/RESULTS.md"
-ALL_ELSE = ("unit_format", "regressions", "unit_store", "crash", "property", "processes", "proof kill", "proof schedules",
-            "proof power", "proof faults", "proof flips", "proof storm")
+ALL_ELSE = ("unit_format", "regressions", "unit_store", "crash", "property", "processes", "proof kill",
+            "proof schedules", "proof power", "proof faults", "proof flips", "proof storm")
 CHOSEN, CHOSEN_BRIEF = 10, 3
 QUICK = ("unit_format",)
 
@@ -46,7 +46,7 @@ def command_of(killer):
         names = (f"proof_{words[1]}_mutants", f"proof_{words[1]}")
         only = ["--only", words[2]] if len(words) > 2 else []
         return [[str(BUILD / name), "--brief", "--seed", "1", *only] for name in names]
-    return [[str(BUILD / words[0]), "--gtest_brief=0", "--gtest_fail_fast", f"--gtest_filter={':'.join(words[1:]) or '*'}"]]
+    return [[str(BUILD / words[0]), "--gtest_fail_fast", f"--gtest_filter={':'.join(words[1:]) or '*'}"]]
 
 
 def existing(killer):
@@ -177,7 +177,8 @@ def main():
                 if verdict:
                     killer, found = verdict
                     killed.append((m, verdict))
-                    print(f"killed {m.name}: {killer}: {found.failed}, {found.cases}, {found.seconds:.1f} s", flush=True)
+                    print(f"killed {m.name}: {killer}: {found.failed}, {found.cases}, {found.seconds:.1f} s",
+                          flush=True)
                 else:
                     survived.append(m)
                     print(f"FAILED: {m.name} survives: {m.meaning} DURRA_MUTANT={m.name} switches it on.", flush=True)
