@@ -7,7 +7,8 @@ set -eu
 
 build="build-essential cmake ninja-build pkg-config git python3 libboost-dev liblz4-dev libxxhash-dev libcli11-dev
   nlohmann-json3-dev libfmt-dev liblmdb-dev"
-test="libgtest-dev librapidcheck-dev libsqlite3-dev python3-xxhash python3-lz4 clang-14 libclang-rt-14-dev clang-format-16
+test="libgtest-dev librapidcheck-dev libsqlite3-dev python3-xxhash python3-lz4
+  clang-14 libclang-rt-14-dev clang-format-16
   spin valgrind"
 
 wanted="" index=0

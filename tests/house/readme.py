@@ -1,6 +1,6 @@
-# README.md and store/GUIDE.md are run: every ```cpp block compiles against the built library and runs, every
-# `build/durra ...` of a ```sh block succeeds, in their order and in one folder, as a reader would do it.  Scripts that
-# they name exist.
+# README.md, store/GUIDE.md and tests/testing/README.md are run: every ```cpp block compiles against the built library and
+# runs, every `build/durra ...` of a ```sh block succeeds, in their order and in one folder, as a reader would do it.
+# Scripts that they name exist.
 import os
 import re
 import subprocess
@@ -44,8 +44,13 @@ def cpp(line, body, folder):
     source = folder / "block.cpp"
     source.write_text(body)
     compiler = os.environ.get("CXX", "c++")
-    built = run(line, [compiler, "-std=c++20", f"-I{ROOT}/store/include", f"-I{ROOT}/format/include", str(source), "-o",
-                       str(folder / "block"), str(BUILD / "libdurra.a"), "-llz4", "-pthread"], folder)
+    headers, libraries = [f"-I{ROOT}/store/include", f"-I{ROOT}/format/include"], ["-llz4", "-pthread"]
+    if page.startswith("tests/testing/"):
+        headers.append(f"-I{ROOT}/tests/testing/include")
+        libraries = ["-lrapidcheck", *libraries]
+    archives = [str(archive) for archive in (BUILD / "libdurra_testing.a", BUILD / "libdurra.a") if archive.is_file()]
+    built = run(line, [compiler, "-std=c++20", *headers, str(source), "-o", str(folder / "block"), *archives,
+                       *libraries], folder)
     if built:
         run(line, [str(folder / "block")], folder)
 
@@ -64,7 +69,7 @@ def shell(line, body, folder):
 
 
 checked = 0
-for page in ("README.md", "store/GUIDE.md"):
+for page in ("README.md", "store/GUIDE.md", "tests/testing/README.md"):
     with tempfile.TemporaryDirectory(prefix="durra.readme.") as name:
         folder = Path(name)
         (folder / "build").symlink_to(BUILD)

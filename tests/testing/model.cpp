@@ -28,11 +28,11 @@ std::ostream& operator<<(std::ostream& out, const Name& n) {
   return out << "event " << n.number;
 }
 
-Value::Value(std::string bytes) : Value(std::move(bytes), {}) {}
-Value::Value(std::string bytes, std::string recipe)
+Payload::Payload(std::string bytes) : Payload(std::move(bytes), {}) {}
+Payload::Payload(std::string bytes, std::string recipe)
     : bytes_(std::make_shared<const std::string>(std::move(bytes))), recipe_(std::move(recipe)) {}
 
-Value Value::noise(std::size_t size, std::uint64_t seed) {
+Payload Payload::noise(std::size_t size, std::uint64_t seed) {
   std::string s(size, '\0');
   for (std::size_t i = 0; i < size; i += 8) {
     const std::uint64_t word = format::mix64(seed * 0x9e3779b97f4a7c15u + i + 1);
@@ -40,59 +40,63 @@ Value Value::noise(std::size_t size, std::uint64_t seed) {
   }
   return {std::move(s), std::to_string(size) + " bytes #" + std::to_string(seed)};
 }
-Value Value::soft(std::size_t size, std::uint64_t seed) {
+Payload Payload::soft(std::size_t size, std::uint64_t seed) {
   return {std::string(size, static_cast<char>('a' + seed % 26)),
           std::to_string(size) + " soft bytes #" + std::to_string(seed)};
 }
 
-std::ostream& operator<<(std::ostream& out, const Value& v) {
+std::ostream& operator<<(std::ostream& out, const Payload& v) {
   return out << (v.recipe_.empty() ? brief(v.bytes()) : v.recipe_);
 }
 
-std::ostream& operator<<(std::ostream& out, Seen s) {
-  return out << (s == Seen::current ? "current" : s == Seen::none ? "absent" : "stale");
+std::ostream& operator<<(std::ostream& out, Condition s) {
+  return out << (s == Condition::current ? "current" : s == Condition::none ? "absent" : "stale");
 }
-std::ostream& operator<<(std::ostream& out, const Change& c) {
+std::ostream& operator<<(std::ostream& out, const Edit& c) {
   out << (c.value ? "put " : "erase ") << c.name;
   if (c.value) out << ": " << *c.value;
   if (c.seen) out << " if " << *c.seen;
   return out;
 }
-std::ostream& operator<<(std::ostream& out, const Changes& all) {
+std::ostream& operator<<(std::ostream& out, const Edits& all) {
   out << "{";
-  for (const Change& c : all) out << " " << c << ";";
+  for (const Edit& c : all) out << " " << c << ";";
   return out << " }";
 }
 
-bool Model::holds(const Name& n, Seen seen) const { return has(n) ? seen == Seen::current : seen != Seen::stale; }
+bool Model::holds(const Name& n, Condition seen) const {
+  return has(n) ? seen == Condition::current : seen != Condition::stale;
+}
 
-std::string Model::put(const Name& n, const Value& v) {
+std::string Model::put(const Name& n, const Payload& v) {
   now[n] = v;
   ever.insert(n);
   return "ok";
 }
-std::string Model::put_if(const Name& n, const Value& v, Seen seen) { return holds(n, seen) ? put(n, v) : "conflict"; }
+std::string Model::put_if(const Name& n, const Payload& v, Condition seen) {
+  return holds(n, seen) ? put(n, v) : "conflict";
+}
 std::string Model::erase(const Name& n) { return now.erase(n) == 1 ? "ok" : "not_found"; }
-std::string Model::erase_if(const Name& n, Seen seen) { return holds(n, seen) ? erase(n) : "conflict"; }
-std::string Model::append(const Value& v) { return put(Name::event(events++), v); }
+std::string Model::erase_if(const Name& n, Condition seen) { return holds(n, seen) ? erase(n) : "conflict"; }
+std::string Model::append(const Payload& v) { return put(Name::event(events++), v); }
 
 // Conditions are judged by what is there before; of several changes of one key the last counts.
-std::string Model::put(const Changes& all) {
+std::string Model::put(const Edits& all) {
   std::set<Name> conditions;
   bool good = true;
-  for (const Change& c : all) {
+  for (const Edit& c : all) {
     if (!c.seen) continue;
     if (!conditions.insert(c.name).second) return "invalid";
     good = good && holds(c.name, *c.seen);
   }
   if (!good) return "conflict";
-  for (const Change& c : all) {
+  for (const Edit& c : all) {
     if (c.value)
       now[c.name] = *c.value;
     else
       now.erase(c.name);
   }
-  for (const Change& c : all)
+  for (const Edit& c : all)
     if (has(c.name)) ever.insert(c.name);
   return "ok";
 }
@@ -113,7 +117,7 @@ Stamp Stamps::stale(const Name& n, unsigned which) const {
   return at->second[which % (at->second.size() - 1)];
 }
 
-bool Followed::shown(const Name& n, const std::optional<Value>& value, Stamp s) {
+bool Followed::shown(const Name& n, const std::optional<Payload>& value, Stamp s) {
   const auto [at, fresh] = now_.try_emplace(n, Last{s, value});
   const bool good = fresh ? s != absent : s > at->second.stamp && n.kind != Name::Kind::event;
   at->second = {s, value};

@@ -103,13 +103,13 @@ Name Stores::name(const Record& r) const {
   return tag == tag_of_crowd(crowd_of_tag(tag)) ? Name::crowd(crowd_of_tag(tag)) : Name(r.id());
 }
 
-Stamp Stores::stamp(const Model& m, const Name& n, Seen seen, unsigned which) const {
-  if (seen == Seen::stale) return stamps.stale(n, which);
-  return seen == Seen::none || !m.has(n) ? absent : stamps.newest(n);
+Stamp Stores::stamp(const Model& m, const Name& n, Condition seen, unsigned which) const {
+  if (seen == Condition::stale) return stamps.stale(n, which);
+  return seen == Condition::none || !m.has(n) ? absent : stamps.newest(n);
 }
-Batch Stores::batch(const Model& m, const Changes& all) const {
+Batch Stores::batch(const Model& m, const Edits& all) const {
   Batch b;
-  for (const Change& c : all) {
+  for (const Edit& c : all) {
     const Key k = key(c.name);
     if (!c.seen)
       c.value ? b.put(k, c.value->bytes()) : b.erase(k);
@@ -124,11 +124,11 @@ Batch Stores::batch(const Model& m, const Changes& all) const {
 std::string Stores::changed(const Name& n, Stamp s) {
   return stamps.add(n, s) ? "ok" : "ok, but the stamp of " + text(n) + " is not later than the one before";
 }
-std::string Stores::put(std::size_t by, const Name& n, const Value& v, const Put& how) {
+std::string Stores::put(std::size_t by, const Name& n, const Payload& v, const Put& how) {
   const auto done = handle(by).put(key(n), v.bytes(), how);
   return done ? changed(n, *done) : outcome(done);
 }
-std::string Stores::append(std::size_t by, const Value& v) {
+std::string Stores::append(std::size_t by, const Payload& v) {
   const auto done = handle(by).append("events", v.bytes());
   if (!done) return outcome(done);
   for (const Record& r : handle(by).records("events/")) {
@@ -138,10 +138,10 @@ std::string Stores::append(std::size_t by, const Value& v) {
   }
   return "ok, but no event has its stamp";
 }
-std::string Stores::changed(const Model& after, const Changes& all) {
+std::string Stores::changed(const Model& after, const Edits& all) {
   std::optional<Stamp> one;
   std::set<Name> seen;
-  for (const Change& c : all) {
+  for (const Edit& c : all) {
     if (!after.has(c.name) || !seen.insert(c.name).second) continue;
     const auto record = handle(0).get(key(c.name));
     if (!record) return "ok, but " + text(c.name) + " is " + outcome(record);

@@ -15,12 +15,14 @@ Answer answer(const Result<T>& r) {
                                            : Answer::error;
 }
 
+template <bool checked>
 class DurraSession final : public Session {
  public:
   DurraSession(Store store, std::string path) : store_(std::move(store)), path_(std::move(path)) {}
   Answer put(std::uint32_t key, const std::string& value) override { return answer(store_.put(key, value)); }
   Answer get(std::uint32_t key, std::string& value) override {
     const auto r = store_.get(key);
+    if (r && checked && !r->intact()) return Answer::error;
     if (r) value = r->str();
     return answer(r);
   }
@@ -40,6 +42,7 @@ class DurraSession final : public Session {
   std::optional<Record> record_;
 };
 
+template <bool checked>
 std::unique_ptr<Session> open_durra(const std::string& folder, std::uint64_t size_max) {
   Options o;
   o.max_size = size_max;
@@ -47,11 +50,14 @@ std::unique_ptr<Session> open_durra(const std::string& folder, std::uint64_t siz
   o.participants = 16;
   const std::string path = folder + "/s.durra";
   auto store = open(path, o);
-  return store ? std::make_unique<DurraSession>(*std::move(store), path) : nullptr;
+  return store ? std::make_unique<DurraSession<checked>>(*std::move(store), path) : nullptr;
 }
 
 }  // namespace
 
-Peer durra_peer() { return {"durra", DURRA_VERSION, "s.durra", open_durra}; }
+std::vector<Peer> durra_peers() {
+  return {{"durra", DURRA_VERSION, "s.durra", open_durra<false>},
+          {"durra, gets with intact()", DURRA_VERSION, "s.durra", open_durra<true>}};
+}
 
 }  // namespace durra::peers

@@ -15,8 +15,8 @@ struct Head {
 }  // namespace
 
 std::vector<Peer> all_peers() {
-  std::vector<Peer> all{durra_peer()};
-  for (const auto& more : {lmdb_peers(), sqlite_peers(), boost_peers()})
+  std::vector<Peer> all;
+  for (const auto& more : {durra_peers(), lmdb_peers(), sqlite_peers(), boost_peers()})
     all.insert(all.end(), more.begin(), more.end());
   return all;
 }

@@ -33,8 +33,8 @@ struct Peer {
 
 // Those that this build has.
 std::vector<Peer> all_peers();
-Peer durra_peer();
-std::vector<Peer> lmdb_peers();  // with and without MDB_WRITEMAP
+std::vector<Peer> durra_peers();  // gets alone, and gets that check the payload
+std::vector<Peer> lmdb_peers();   // with and without MDB_WRITEMAP
 std::vector<Peer> sqlite_peers();
 std::vector<Peer> boost_peers();
 

@@ -18,26 +18,26 @@ std::string text(const T& t) {
 TEST(Model, answers_as_a_store_must) {
   Model m;
   EXPECT_EQ(m.put("a", "1"), "ok");
-  EXPECT_EQ(m.put_if("a", "2", Seen::none), "conflict");
-  EXPECT_EQ(m.put_if("a", "2", Seen::stale), "conflict");
-  EXPECT_EQ(m.put_if("a", "2", Seen::current), "ok");
-  EXPECT_EQ(m.erase_if("a", Seen::stale), "conflict");
+  EXPECT_EQ(m.put_if("a", "2", Condition::none), "conflict");
+  EXPECT_EQ(m.put_if("a", "2", Condition::stale), "conflict");
+  EXPECT_EQ(m.put_if("a", "2", Condition::current), "ok");
+  EXPECT_EQ(m.erase_if("a", Condition::stale), "conflict");
   EXPECT_EQ(m.erase("a"), "ok");
   EXPECT_EQ(m.erase("a"), "not_found");
-  EXPECT_EQ(m.erase_if("a", Seen::none), "not_found");
-  EXPECT_EQ(m.put_if("a", "3", Seen::none), "ok");
+  EXPECT_EQ(m.erase_if("a", Condition::none), "not_found");
+  EXPECT_EQ(m.put_if("a", "3", Condition::none), "ok");
   EXPECT_EQ(m.append("event"), "ok");
   EXPECT_EQ(m.now, (Contents{{"a", "3"}, {Name::event(0), "event"}}));
 }
 
 TEST(Model, a_batch_is_all_or_nothing_and_the_last_change_of_a_key_counts) {
   Model m;
-  EXPECT_EQ(m.put(Changes{{"a", "1"}, {"a", {}}, {"b", "2"}}), "ok");
+  EXPECT_EQ(m.put(Edits{{"a", "1"}, {"a", {}}, {"b", "2"}}), "ok");
   EXPECT_EQ(m.now, (Contents{{"b", "2"}}));
-  EXPECT_EQ(m.put(Changes{{"c", "3"}, {"b", "4", Seen::stale}}), "conflict");
-  EXPECT_EQ(m.put(Changes{{"c", "3", Seen::none}, {"c", "4", Seen::none}}), "invalid");
+  EXPECT_EQ(m.put(Edits{{"c", "3"}, {"b", "4", Condition::stale}}), "conflict");
+  EXPECT_EQ(m.put(Edits{{"c", "3", Condition::none}, {"c", "4", Condition::none}}), "invalid");
   EXPECT_EQ(m.now, (Contents{{"b", "2"}}));
-  EXPECT_EQ(m.put(Changes{{"b", {}, Seen::current}, {"b", "5"}}), "ok");
+  EXPECT_EQ(m.put(Edits{{"b", {}, Condition::current}, {"b", "5"}}), "ok");
   EXPECT_EQ(m.now, (Contents{{"b", "5"}}));
 }
 
@@ -46,8 +46,8 @@ TEST(Names, are_told_apart_and_print_short) {
   EXPECT_NE(Name::crowd(1), Name(1));
   EXPECT_EQ(text(Name::crowd(1)) + text(Name(7)) + text(Name("7")), "crowd 17\"7\"");
   EXPECT_EQ(text(Name(std::string(1024, 'k'))), "\"kkkkkkkk…\" of 1024 bytes");
-  EXPECT_EQ(text(Value::noise(300, 4)), "300 bytes #4");
-  EXPECT_EQ(text(Changes{{"a", "1", Seen::stale}, {Name(3), {}}}), "{ put \"a\": \"1\" if stale; erase 3; }");
+  EXPECT_EQ(text(Payload::noise(300, 4)), "300 bytes #4");
+  EXPECT_EQ(text(Edits{{"a", "1", Condition::stale}, {Name(3), {}}}), "{ put \"a\": \"1\" if stale; erase 3; }");
 }
 
 TEST(Stamps, never_go_back) {
@@ -66,12 +66,12 @@ TEST(Followed, rejects_what_was_shown_what_is_old_and_what_is_missing) {
   m.append("event");
   Followed f;
   EXPECT_EQ(f.missing(m), "\"a\" as it is; event 0 as it is; ");
-  EXPECT_TRUE(f.shown("a", Value("1"), Stamp{2}));
-  EXPECT_TRUE(f.shown(Name::event(0), Value("event"), Stamp{3}));
+  EXPECT_TRUE(f.shown("a", Payload("1"), Stamp{2}));
+  EXPECT_TRUE(f.shown(Name::event(0), Payload("event"), Stamp{3}));
   EXPECT_EQ(f.missing(m), "");
   f.saved();
-  EXPECT_FALSE(f.shown(Name::event(0), Value("event"), Stamp{4}));
-  EXPECT_FALSE(f.shown("a", Value("1"), Stamp{2}));
+  EXPECT_FALSE(f.shown(Name::event(0), Payload("event"), Stamp{4}));
+  EXPECT_FALSE(f.shown("a", Payload("1"), Stamp{2}));
   f.reopened();
   m.erase("a");
   EXPECT_EQ(f.missing(m), "\"a\" as erased; ");
@@ -82,11 +82,11 @@ TEST(Followed, rejects_what_was_shown_what_is_old_and_what_is_missing) {
 TEST(Stores, see_every_difference) {
   Stores s;
   Model m;
-  const auto put = [&](const Name& n, const Value& v) {
+  const auto put = [&](const Name& n, const Payload& v) {
     m.put(n, v);
     EXPECT_EQ(s.put(0, n, v), "ok");
   };
-  for (const Name& n : confusable_names()) put(n, Value::noise(100, 1));
+  for (const Name& n : confusable_names()) put(n, Payload::noise(100, 1));
   EXPECT_EQ(s.append(0, "event"), m.append("event"));
   EXPECT_EQ(s.differs(m, 0), "");
   const auto snapshot = s.handle(0).snapshot().value();
@@ -109,7 +109,7 @@ TEST(Stores, crowds_share_one_slot_of_the_index) {
   for (std::uint64_t i = 0; i < 40; ++i) {
     const Name n = Name::crowd(i);
     EXPECT_EQ(s.key(n).id(), crowd_key(s.handle(0), i));
-    EXPECT_EQ(s.put(0, n, Value(std::to_string(i))), "ok");
+    EXPECT_EQ(s.put(0, n, Payload(std::to_string(i))), "ok");
     EXPECT_EQ(s.name(s.handle(0).get(s.key(n)).value()), n);
   }
   EXPECT_EQ(stats(s.handle(0)).value().live_records, before.live_records + 40);

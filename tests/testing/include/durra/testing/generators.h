@@ -1,7 +1,7 @@
 // RapidCheck generators of what a store is given: keys that are easily confused, values of all sizes that matter,
 // batches.  The user links RapidCheck.
 //
-//   rc::check("...", [](const durra::testing::Changes& changes) { ... });
+//   rc::check("...", [](const durra::testing::Edits& changes) { ... });
 #pragma once
 #include <durra/testing/model.h>
 #include <rapidcheck.h>
@@ -41,34 +41,36 @@ inline rc::Gen<Name> some_name(std::uint64_t crowd = 40) {
 }
 
 // Mostly small; some beyond a page; some that fill a region of 64 KiB, or need a run of them.  Half of them compress.
-inline rc::Gen<Value> some_value() {
+inline rc::Gen<Payload> some_payload() {
   using rc::gen::inRange;
   const auto size = rc::gen::weightedOneOf<std::size_t>({{6, inRange<std::size_t>(0, 200)},
                                                          {3, inRange<std::size_t>(200, 9'000)},
                                                          {1, inRange<std::size_t>(60'000, 70'000)},
                                                          {1, inRange<std::size_t>(70'000, 400'000)}});
   return rc::gen::apply([](std::size_t bytes, std::uint64_t seed,
-                           bool soft) { return soft ? Value::soft(bytes, seed) : Value::noise(bytes, seed); },
+                           bool soft) { return soft ? Payload::soft(bytes, seed) : Payload::noise(bytes, seed); },
                         size, inRange<std::uint64_t>(0, 1000), rc::gen::arbitrary<bool>());
 }
 
-inline rc::Gen<Seen> some_seen() { return rc::gen::element(Seen::current, Seen::none, Seen::stale); }
+inline rc::Gen<Condition> some_condition() {
+  return rc::gen::element(Condition::current, Condition::none, Condition::stale);
+}
 
 // A put or an erase; two in five on a condition, which mostly holds.
-inline rc::Gen<Change> some_change() {
-  const auto condition = rc::gen::map(rc::gen::inRange(0, 10), [](int i) -> std::optional<Seen> {
+inline rc::Gen<Edit> some_edit() {
+  const auto condition = rc::gen::map(rc::gen::inRange(0, 10), [](int i) -> std::optional<Condition> {
     if (i < 6) return {};
-    return i == 9 ? Seen::stale : i == 8 ? Seen::none : Seen::current;
+    return i == 9 ? Condition::stale : i == 8 ? Condition::none : Condition::current;
   });
   return rc::gen::apply(
-      [](const Name& n, bool erase, const Value& v, std::optional<Seen> seen) {
-        return Change{n, erase ? std::optional<Value>() : v, seen};
+      [](const Name& n, bool erase, const Payload& v, std::optional<Condition> seen) {
+        return Edit{n, erase ? std::optional<Payload>() : v, seen};
       },
-      some_name(), rc::gen::arbitrary<bool>(), some_value(), condition);
+      some_name(), rc::gen::arbitrary<bool>(), some_payload(), condition);
 }
 // At most `size_max` of them.
-inline rc::Gen<Changes> some_changes(int size_max = 8) {
-  return rc::gen::resize(size_max, rc::gen::container<Changes>(some_change()));
+inline rc::Gen<Edits> some_edits(int size_max = 8) {
+  return rc::gen::resize(size_max, rc::gen::container<Edits>(some_edit()));
 }
 
 }  // namespace durra::testing
@@ -80,16 +82,16 @@ struct Arbitrary<durra::testing::Name> {
   static Gen<durra::testing::Name> arbitrary() { return durra::testing::some_name(); }
 };
 template <>
-struct Arbitrary<durra::testing::Value> {
-  static Gen<durra::testing::Value> arbitrary() { return durra::testing::some_value(); }
+struct Arbitrary<durra::testing::Payload> {
+  static Gen<durra::testing::Payload> arbitrary() { return durra::testing::some_payload(); }
 };
 template <>
-struct Arbitrary<durra::testing::Seen> {
-  static Gen<durra::testing::Seen> arbitrary() { return durra::testing::some_seen(); }
+struct Arbitrary<durra::testing::Condition> {
+  static Gen<durra::testing::Condition> arbitrary() { return durra::testing::some_condition(); }
 };
 template <>
-struct Arbitrary<durra::testing::Change> {
-  static Gen<durra::testing::Change> arbitrary() { return durra::testing::some_change(); }
+struct Arbitrary<durra::testing::Edit> {
+  static Gen<durra::testing::Edit> arbitrary() { return durra::testing::some_edit(); }
 };
 
 }  // namespace rc

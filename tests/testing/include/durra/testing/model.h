@@ -3,8 +3,8 @@
 //
 //   Model model;
 //   model.put("a", "1");                                  // "ok"
-//   model.put_if("a", "2", Seen::none);                   // "conflict"
-//   model.put({{"a", {}}, {"b", "3", Seen::current}});    // a batch: "ok", and "a" is erased
+//   model.put_if("a", "2", Condition::none);                   // "conflict"
+//   model.put({{"a", {}}, {"b", "3", Condition::current}});    // a batch: "ok", and "a" is erased
 //
 // Values of one thread at a time, like the containers of the standard library.
 #pragma once
@@ -51,40 +51,40 @@ struct Name {
 std::ostream& operator<<(std::ostream&, const Name&);
 
 // Bytes that never change; a copy costs a pointer.  Printed short: as text, or as the recipe it was made by.
-class Value {
+class Payload {
  public:
-  Value() : Value(std::string()) {}
-  Value(const char* text) : Value(std::string(text)) {}
-  Value(std::string bytes);
-  static Value noise(std::size_t size, std::uint64_t seed);  // no compressor makes it smaller
-  static Value soft(std::size_t size, std::uint64_t seed);   // any compressor does
+  Payload() : Payload(std::string()) {}
+  Payload(const char* text) : Payload(std::string(text)) {}
+  Payload(std::string bytes);
+  static Payload noise(std::size_t size, std::uint64_t seed);  // no compressor makes it smaller
+  static Payload soft(std::size_t size, std::uint64_t seed);   // any compressor does
   const std::string& bytes() const noexcept { return *bytes_; }
-  bool operator==(const Value& o) const noexcept { return *bytes_ == *o.bytes_; }
-  friend std::ostream& operator<<(std::ostream&, const Value&);
+  bool operator==(const Payload& o) const noexcept { return *bytes_ == *o.bytes_; }
+  friend std::ostream& operator<<(std::ostream&, const Payload&);
 
  private:
-  Value(std::string bytes, std::string recipe);
+  Payload(std::string bytes, std::string recipe);
   std::shared_ptr<const std::string> bytes_;
   std::string recipe_;
 };
 
 // All live keys.
-using Contents = std::map<Name, Value>;
+using Contents = std::map<Name, Payload>;
 
 // The version that a condition names: the one that is there (`absent` if none is), none, or one that the key has no
 // more or never had.
-enum class Seen : std::uint8_t { current, none, stale };
-std::ostream& operator<<(std::ostream&, Seen);
+enum class Condition : std::uint8_t { current, none, stale };
+std::ostream& operator<<(std::ostream&, Condition);
 
 // One change of a batch: what to put (nothing: erase), and on what condition.
-struct Change {
+struct Edit {
   Name name;
-  std::optional<Value> value{};
-  std::optional<Seen> seen{};
+  std::optional<Payload> value{};
+  std::optional<Condition> seen{};
 };
-using Changes = std::vector<Change>;
-std::ostream& operator<<(std::ostream&, const Change&);
-std::ostream& operator<<(std::ostream&, const Changes&);
+using Edits = std::vector<Edit>;
+std::ostream& operator<<(std::ostream&, const Edit&);
+std::ostream& operator<<(std::ostream&, const Edits&);
 
 // What a store holds, and who holds what of it.  Each change answers what the store must: "ok" or the code's name.
 struct Model {
@@ -95,19 +95,19 @@ struct Model {
   // What Stores has open; see commands.h.
   std::size_t handles = 1;
   std::vector<Contents> snapshots;
-  std::vector<Value> held;  // of Records that somebody holds
+  std::vector<Payload> held;  // of Records that somebody holds
   bool tail = false;
 
   bool has(const Name& n) const { return now.contains(n); }
-  bool holds(const Name&, Seen) const;                                       // whether a put_if would go through
+  bool holds(const Name&, Condition) const;                                  // whether a put_if would go through
   bool alone() const { return snapshots.empty() && held.empty() && !tail; }  // no more than handles
 
-  std::string put(const Name&, const Value&);
-  std::string put_if(const Name&, const Value&, Seen);
+  std::string put(const Name&, const Payload&);
+  std::string put_if(const Name&, const Payload&, Condition);
   std::string erase(const Name&);
-  std::string erase_if(const Name&, Seen);
-  std::string append(const Value&);  // as Name::event(events)
-  std::string put(const Changes&);   // a batch
+  std::string erase_if(const Name&, Condition);
+  std::string append(const Payload&);  // as Name::event(events)
+  std::string put(const Edits&);       // a batch
 };
 
 // What a store has said of stamps: `absent` never, and later versions of a key have greater ones.
@@ -129,7 +129,7 @@ class Stamps {
 class Followed {
  public:
   // The tail gave this version (nothing: an erase).  False: it was not to come any more.
-  bool shown(const Name&, const std::optional<Value>&, Stamp);
+  bool shown(const Name&, const std::optional<Payload>&, Stamp);
   void saved() { saved_ = now_; }
   void reopened() { now_ = saved_; }  // what was not saved may come again
   // The tail has nothing more to give: what it should have shown, "" if nothing.
@@ -138,7 +138,7 @@ class Followed {
  private:
   struct Last {
     Stamp stamp;
-    std::optional<Value> value;
+    std::optional<Payload> value;
   };
   std::map<Name, Last> now_, saved_;
 };

@@ -63,15 +63,15 @@ class Stores {
   // Names to keys and back.  A key that nobody named is a text or a number.
   Key key(const Name&) const;  // borrows from this object or the Name
   Name name(const Record&) const;
-  Stamp stamp(const Model&, const Name&, Seen, unsigned which = 0) const;  // for a condition
-  Batch batch(const Model&, const Changes&) const;
+  Stamp stamp(const Model&, const Name&, Condition, unsigned which = 0) const;  // for a condition
+  Batch batch(const Model&, const Edits&) const;
 
   // What the calls answered, and what is wrong with the stamps they gave ("ok, but …").
-  std::string put(std::size_t by, const Name&, const Value&, const Put& = {});
-  std::string append(std::size_t by, const Value&);
-  std::string changed(const Name&, Stamp);            // notes it: "ok"
-  std::string changed(const Model&, const Changes&);  // by a batch, whose model this is after it: all of one stamp
-  void look_up(const Model&);                         // somebody else changed something: notes all stamps
+  std::string put(std::size_t by, const Name&, const Payload&, const Put& = {});
+  std::string append(std::size_t by, const Payload&);
+  std::string changed(const Name&, Stamp);          // notes it: "ok"
+  std::string changed(const Model&, const Edits&);  // by a batch, whose model this is after it: all of one stamp
+  void look_up(const Model&);                       // somebody else changed something: notes all stamps
 
   // Comparisons: "" or what is different.
   std::string differs(const Contents&, const Result<Record>&, const Name&) const;

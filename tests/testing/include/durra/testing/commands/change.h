@@ -12,7 +12,7 @@
 namespace durra::testing {
 
 struct DoPut : OnKey {
-  Value value = *some_value();
+  Payload value = *some_payload();
   bool compress = *rc::gen::arbitrary<bool>();
   std::uint32_t align = *rc::gen::element(8u, 8u, 8u, 64u, 4096u);
   void apply(Model& m) const override { m.put(name, value); }
@@ -37,12 +37,12 @@ struct DoErase : OnKey {
 };
 
 struct Conditional : OnKey {
-  Seen seen = *some_seen();
+  Condition seen = *some_condition();
   unsigned which = *rc::gen::inRange(0u, 8u);
 };
 
 struct DoPutIf : Conditional {
-  Value value = *some_value();
+  Payload value = *some_payload();
   void apply(Model& m) const override { m.put_if(name, value, seen); }
   void run(const Model& m, Stores& s) const override {
     Model after = m;
@@ -63,7 +63,7 @@ struct DoEraseIf : Conditional {
 };
 
 struct DoUpdate : OnKey {
-  Value value = *some_value();
+  Payload value = *some_payload();
   void apply(Model& m) const override { m.put(name, value); }
   void run(const Model& m, Stores& s) const override {
     std::string shown = "not called";
@@ -78,7 +78,7 @@ struct DoUpdate : OnKey {
 };
 
 struct DoDraft : OnKey {
-  Value value = *some_value();
+  Payload value = *some_payload();
   bool publish = *rc::gen::arbitrary<bool>();
   void apply(Model& m) const override {
     if (publish) m.put(name, value);
@@ -100,7 +100,7 @@ struct DoDraft : OnKey {
 
 // All of its changes or none.
 struct DoBatch : Command {
-  Changes changes = *some_changes(8);
+  Edits changes = *some_edits(8);
   unsigned by = *rc::gen::inRange(0u, 4u);
   bool compress = *rc::gen::arbitrary<bool>();
   void apply(Model& m) const override { m.put(changes); }
@@ -109,7 +109,7 @@ struct DoBatch : Command {
     const std::string should = after.put(changes);
     const auto done = s.handle(by).put(s.batch(m, changes), {.compress = compress});
     RC_ASSERT((done ? s.changed(after, changes) : outcome(done)) == should);
-    for (const Change& c : changes) expect_nothing(s.differs(after.now, s.handle(by + 1).get(s.key(c.name)), c.name));
+    for (const Edit& c : changes) expect_nothing(s.differs(after.now, s.handle(by + 1).get(s.key(c.name)), c.name));
   }
   void show(std::ostream& os) const override {
     os << "batch by handle " << by << (compress ? ", compressed " : " ") << changes;
@@ -117,7 +117,7 @@ struct DoBatch : Command {
 };
 
 struct DoAppend : Command {
-  Value value = *some_value();
+  Payload value = *some_payload();
   unsigned by = *rc::gen::inRange(0u, 4u);
   void apply(Model& m) const override { m.append(value); }
   void run(const Model& m, Stores& s) const override {

@@ -53,8 +53,8 @@ struct DoReopen : Command {
 // A process of its own opens the store, makes its changes, and is killed once the last one is acknowledged; a draft
 // that it never published dies with it.
 struct DoDie : Command {
-  Changes changes = *rc::gen::map(some_changes(5), [](Changes all) {
-    for (Change& c : all) c.seen.reset();
+  Edits changes = *rc::gen::map(some_edits(5), [](Edits all) {
+    for (Edit& c : all) c.seen.reset();
     return all;
   });
   bool together = *rc::gen::arbitrary<bool>();  // as one batch
@@ -63,14 +63,14 @@ struct DoDie : Command {
   void apply(Model& m) const override {
     if (alone) m.handles = 1;
     m.put(changes);
-    for (const Change& c : changes)
+    for (const Edit& c : changes)
       if (c.value && !together) m.ever.insert(c.name);
   }
   void live(const Model& m, const Stores& s) const {
     Store mine = open(s.path, s.options).value();
     const Draft draft = mine.draft("never published", 100'000).value();
     if (together) mine.put(s.batch(m, changes)).value();
-    for (const Change& c : together ? Changes{} : changes) {
+    for (const Edit& c : together ? Edits{} : changes) {
       if (c.value)
         mine.put(s.key(c.name), c.value->bytes()).value();
       else if (const auto erased = mine.erase(s.key(c.name)); !erased && erased.error().code != Code::not_found)

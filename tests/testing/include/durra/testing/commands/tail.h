@@ -21,8 +21,8 @@ struct DoFollow : Command {
       return false;
     }
     const Name name = s.name(*r);
-    std::optional<Value> value;
-    if (!r->erased()) value = Value(r->str());
+    std::optional<Payload> value;
+    if (!r->erased()) value = Payload(r->str());
     RC_ASSERT(s.followed.shown(name, value, r->stamp()));
     return true;
   }
