@@ -1,6 +1,6 @@
 // Regions of blocks that have all lost their names.
-#include "store/block.h"
 #include "store/batch.h"
+#include "store/block.h"
 #include "store/reclaim.h"
 #include "store/region_table.h"
 #include "store/seat.h"

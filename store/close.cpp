@@ -1,6 +1,7 @@
 // CLEAN CLOSE.  † a death before the mark leaves DIRTY: same boot, or a rebuild.
 #include "store/close.h"
 
+#include "store/holder.h"
 #include "store/reap.h"
 #include "store/region_table.h"
 #include "store/seat.h"
@@ -9,13 +10,6 @@
 
 namespace durra::detail {
 namespace {
-
-bool is_mine(Handle& h, std::uint32_t seat) noexcept {
-  const auto count = shared::mark_load(h.seats.count);
-  for (std::uint64_t i = 0; i < count; ++i)
-    if (h.seats.list[i].load()->number == seat) return true;
-  return false;
-}
 
 // Under RECOVER, nobody else alive.
 void leave_clean(Handle& h) noexcept {

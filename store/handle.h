@@ -72,10 +72,10 @@ struct LocalSeats {
   std::atomic<std::uint64_t> count{0};
 };
 
-// The names of this handle's open tails.
-struct OpenTails {
+// Keys of what only one may have at a time and this handle has: its tails, the rings it writes.
+struct OwnNames {
   std::mutex mutex;
-  std::set<std::string, std::less<>> names;
+  std::set<std::string, std::less<>> in_use;
 };
 class SyncThread;
 
@@ -116,7 +116,7 @@ struct Handle {
   std::atomic<std::int64_t> refs{1};
   std::atomic<std::int64_t> busy_cells{0};  // after refs fell to 0: cells that still hold Records
   LocalSeats seats;
-  OpenTails tails;
+  OwnNames names;
   Holds holds;
   std::atomic<std::uint64_t> descriptors_ready{0};  // regions whose descriptor is backed by disk blocks
   std::atomic<std::uint64_t> last_reap_ns{0};

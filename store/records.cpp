@@ -69,7 +69,8 @@ bool in_extents(const RecordsState& s, const RecordRef& r) noexcept {
 }
 
 bool wanted(RecordsState& s, const RecordRef& r) noexcept {
-  if (!format::is_put(r.shape.kind)) return s.own_keys && r.shape.kind == format::RecordKind::block;
+  const bool is_block = r.shape.kind == format::RecordKind::block;
+  if (!format::is_put(r.shape.kind) && !(is_block && s.own_keys)) return false;
   const auto key = r.key();
   if (!s.own_keys && !key.empty() && key[0] == '\0') {
     if (format::tag_of(key, s.handle->space.seed()) != r.tag()) note(s, r.at, "record checksum mismatch");

@@ -7,7 +7,7 @@
 #include "format/tail.h"
 #include "store/append.h"
 #include "store/batch_ops.h"
-#include "store/reap.h"
+#include "store/holder.h"
 #include "store/stamp.h"
 #include "store/sync.h"
 #include "store/tail.h"
@@ -18,11 +18,6 @@ namespace {
 constexpr std::size_t kNameMax = format::kKeySizeMax - format::kTailKey.size();
 
 std::string key_of(std::string_view name) { return std::string(format::kTailKey).append(name); }
-
-struct Holder {
-  std::uint32_t seat = format::kTailNobody;
-  std::uint64_t generation = 0;
-};
 
 // The record as it is.
 struct Saved {
@@ -78,74 +73,38 @@ Result<Stamp> store(Handle& h, const std::string& key, const std::string& bytes,
   return append(h, c);
 }
 
-bool is_mine(const Handle& h, std::uint32_t seat) noexcept {
-  const auto count = shared::mark_load(h.seats.count);
-  for (std::uint64_t i = 0; i < count; ++i)
-    if (h.seats.list[i].load()->number == seat) return true;
-  return false;
-}
-
-// The pid of a living one who has the name, or none.  A dead holder's seat is reaped first: what a batch of it decides
-// must be decided before the position is read (H21).
-std::optional<std::uint32_t> living(Handle& h, const Holder& holder) noexcept {
-  if (holder.seat >= h.space.super().seat_count) return {};
-  format::Seat& seat = h.space.seat(holder.seat);
-  const auto gone = [&] {
-    return shared::seat_load(seat.state) != format::seat_word(holder.generation, format::SeatState::live);
-  };
-  // Of this handle, but no tail of this handle is open under the name: it could not be given back, the disk was full.
-  if (gone() || is_mine(h, holder.seat)) return {};
-  for (int patience = 100; patience != 0; --patience) {
-    const auto held = os::is_held(h.probe, format::kLockSeats + holder.seat);
-    if (held && *held == 0) reap_dead(h);
-    if (gone()) return {};
-    os::nap(std::chrono::milliseconds(1));  // whoever reaps it holds its byte too
-  }
-  return shared::hint_load(seat.pid);
-}
-
 std::optional<Error> refuse_name(std::string_view name) noexcept {
   if (name.empty()) return Error{Code::invalid, 0, 0, "a tail's name needs at least 1 byte"};
   if (name.size() > kNameMax) return Error{Code::too_large, 0, kNameMax, "the tail's name is too long"};
   return {};
 }
 
-// This handle's tails know each other without the file.
-bool enter(Handle& h, const std::string& name) {
-  const std::lock_guard guard(h.tails.mutex);
-  return h.tails.names.insert(name).second;
-}
-void leave(Handle& h, const std::string& name) noexcept {
-  const std::lock_guard guard(h.tails.mutex);
-  h.tails.names.erase(name);
-}
-
 // The record, if it is still this tail's.
 Result<Saved> own(const TailState& t) {
   auto saved = load(*t.handle, key_of(t.name));
   if (saved && (saved->holder.seat != t.seat || saved->holder.generation != t.seat_generation))
-    return Error{Code::busy, 0, living(*t.handle, saved->holder).value_or(0), "another tail has the name now"};
+    return Error{Code::busy, 0, living_stranger(*t.handle, saved->holder).value_or(0), "another tail has the name now"};
   return saved;
 }
 
 Result<void> take(TailState& t, const std::string& name) {
   Handle& h = *t.handle;
-  auto seat = home_seat(h);
-  if (!seat) return seat.error();
-  const Holder me{(*seat)->number, (*seat)->generation};
+  const auto self = me(h);
+  if (!self) return self.error();
   const std::string key = key_of(name);
   for (;;) {
     auto saved = load(h, key);
     if (!saved) return saved.error();
-    if (const auto pid = living(h, saved->holder)) return Error{Code::busy, 0, *pid, "a living tail has the name"};
-    saved = load(h, key);  // after the last holder was reaped
+    if (const auto pid = living_stranger(h, saved->holder))
+      return Error{Code::busy, 0, *pid, "a living tail has the name"};
+    saved = load(h, key);  // after the last holder was reaped: what a batch of it decided is in it (H21)
     if (!saved) return saved.error();
-    auto done = store(h, key, bytes_of(h, me, saved->position), saved->stamp);
+    auto done = store(h, key, bytes_of(h, *self, saved->position), saved->stamp);
     if (!done && done.error().code == Code::conflict) continue;
     if (!done) return done.error();
     t.name = name;
-    t.seat = me.seat;
-    t.seat_generation = me.generation;
+    t.seat = self->seat;
+    t.seat_generation = self->generation;
     t.reached = t.shown = saved->position;
     return {};
   }
@@ -156,9 +115,9 @@ Result<void> take(TailState& t, const std::string& name) {
 Result<void> take_name(TailState& t, std::string_view name) {
   if (auto no = refuse_name(name)) return *no;
   const std::string own_name(name);
-  if (!enter(*t.handle, own_name)) return Error{Code::busy, 0, os::pid(), "a living tail has the name"};
+  if (!enter_name(*t.handle, key_of(own_name))) return Error{Code::busy, 0, os::pid(), "a living tail has the name"};
   auto taken = take(t, own_name);
-  if (!taken) leave(*t.handle, own_name);
+  if (!taken) leave_name(*t.handle, key_of(own_name));
   return taken;
 }
 
@@ -192,7 +151,7 @@ void give_name_back(TailState& t) noexcept {
       (void)store(*t.handle, key_of(t.name), bytes_of(*t.handle, {}, saved->position), saved->stamp);
   } catch (const std::bad_alloc&) {  // it stays ours until the handle is closed, as on a full disk
   }
-  leave(*t.handle, t.name);
+  leave_name(*t.handle, key_of(t.name));
 }
 
 }  // namespace durra::detail

@@ -43,10 +43,6 @@ Result<Block> Block::open(Store& store, std::string_view name, std::size_t size,
   return detail::Blocks::open(store, name, {"block", "", {}}, size, align);
 }
 
-Result<void> drop(Store& store, std::string_view name) {
-  return detail::drop_block(*detail::handle_of(store), name);
-}
-
 namespace detail {
 
 Block Blocks::made(Handle& h, const OpenBlock& open) {

@@ -1,7 +1,7 @@
 // What those find who open a block after somebody died while making or dropping it: all of it or nothing, zeros where
 // nobody wrote, the neighbours untouched, and no space lost.
-#include <durra/block.h>
 #include <durra/care.h>
+#include <durra/types.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // Blocks to interrupt: made small and large, attached to, dropped, their space given back.
-#include <durra/block.h>
+#include <durra/types.h>
 #include <gtest/gtest.h>
 
 #include "tests/crash/world.h"

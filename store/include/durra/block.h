@@ -17,10 +17,6 @@ struct OpenBlock;
 // The dimensions of an array, the last one contiguous; 1 to 12 of them.
 using Shape = std::vector<std::size_t>;
 
-// What stands under this name is gone for those who come: blocks of every type.  Who has it open keeps it; its space
-// returns when nobody has.  `not_found`.
-Result<void> drop(Store&, std::string_view name);
-
 // One opening of a block.  Move-only; may be used from any thread, outlives its Store, keeps the block in place.  In a
 // forked child its memory is not there: open the store again.
 class Block {

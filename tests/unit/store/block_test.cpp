@@ -1,6 +1,6 @@
 // Blocks: one memory for all who open the name; kept by whoever has it open, gone with its name for those who come.
-#include <durra/block.h>
 #include <durra/care.h>
+#include <durra/types.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -22,7 +22,9 @@ class BlockTest : public testing::Test {
   }
   Store open_store(const std::string& name = "s.durra") const { return open(scratch_ / name, small()).value(); }
   std::string text(const Block& b) const { return reinterpret_cast<const char*>(b.bytes().data()); }
-  void write(Block& b, const std::string& words) const { std::memcpy(b.bytes().data(), words.c_str(), words.size() + 1); }
+  void write(Block& b, const std::string& words) const {
+    std::memcpy(b.bytes().data(), words.c_str(), words.size() + 1);
+  }
   std::uint64_t regions_of_blocks(Store& s) const {
     std::uint64_t n = 0;
     for (const RegionInfo& r : regions(s).value()) n += std::string(r.type) == "block" ? r.regions : 0;

@@ -1,0 +1,86 @@
+// Counters and gauges.
+#include <durra/counter.h>
+
+#include <bit>
+
+#include "store/holder.h"
+
+namespace durra {
+namespace {
+
+constexpr std::string_view kCounter = "counter", kGauge = "gauge";
+
+template <class T>
+Result<std::vector<T>> all_of(Store& store, std::string_view type, std::string_view prefix) {
+  auto names = detail::Blocks::names(store, type, prefix);
+  if (!names) return names.error();
+  std::vector<T> all;
+  for (const std::string& name : *names) {
+    auto one = T::open(store, name);
+    if (!one) return one.error();
+    all.push_back(*std::move(one));
+  }
+  return all;
+}
+
+}  // namespace
+
+Counter::Counter(Block&& b, std::string_view name)
+    : block_(std::move(b)),
+      name_(name),
+      value_(reinterpret_cast<std::atomic<std::int64_t>*>(detail::Blocks::memory(block_))) {}
+
+Result<Counter> Counter::open(Store& store, std::string_view name) {
+  auto block = detail::Blocks::open(store, name, {kCounter, "<i8", {}}, 64);
+  if (!block) return block.error();
+  return Counter(*std::move(block), name);
+}
+
+Result<std::vector<Counter>> Counter::all(Store& store, std::string_view prefix) {
+  return all_of<Counter>(store, kCounter, prefix);
+}
+
+// One for each seat.  `owner` says whose number it is: of an earlier holder's life it counts for nothing.
+struct Gauge::Slot {
+  std::atomic<std::uint64_t> owner;  // the generation of the seat, 0: nobody
+  std::atomic<double> value;
+};
+
+Gauge::Gauge(Block&& b, std::string_view name, std::uint32_t seat, std::uint64_t generation, detail::Handle* h)
+    : block_(std::move(b)), name_(name), seat_(seat), generation_(generation), handle_(h) {}
+
+Result<Gauge> Gauge::open(Store& store, std::string_view name) {
+  detail::Handle& h = *detail::handle_of(store);
+  auto block = detail::Blocks::open(store, name, {kGauge, "<f8", {}}, h.space.super().seat_count * sizeof(Slot));
+  if (!block) return block.error();
+  const detail::LocalSeat& seat = *h.seats.list[0].load();  // the handle has it as long as it lives
+  return Gauge(*std::move(block), name, seat.number, seat.generation, &h);
+}
+
+Result<std::vector<Gauge>> Gauge::all(Store& store, std::string_view prefix) {
+  return all_of<Gauge>(store, kGauge, prefix);
+}
+
+Gauge::Slot& Gauge::mine() noexcept {
+  Slot& slot = reinterpret_cast<Slot*>(detail::Blocks::memory(block_))[seat_];
+  if (slot.owner.load(std::memory_order_acquire) != generation_) {
+    slot.value.store(0, std::memory_order_relaxed);  // of somebody dead
+    slot.owner.store(generation_, std::memory_order_release);
+  }
+  return slot;
+}
+
+void Gauge::set(double v) noexcept { mine().value.store(v, std::memory_order_relaxed); }
+void Gauge::add(double n) noexcept { mine().value.fetch_add(n, std::memory_order_relaxed); }
+
+double Gauge::value() const noexcept {
+  const auto* slots = reinterpret_cast<const Slot*>(detail::Blocks::memory(block_));
+  double sum = 0;
+  for (std::uint32_t n = 0; n < handle_->space.super().seat_count; ++n) {
+    const std::uint64_t owner = slots[n].owner.load(std::memory_order_acquire);
+    if (owner != 0 && detail::lives(*handle_, {n, owner})) sum += slots[n].value.load(std::memory_order_relaxed);
+  }
+  return sum;
+}
+
+}  // namespace durra
