@@ -134,7 +134,9 @@ Result<void> check_end(Handle& h) {
   for (std::uint64_t r = regions; r < hint; ++r) {
     const std::uint64_t head = space.home_of(space.region_offset(r));
     const auto state = format::unpack(shared::state_load(space.descriptor(head).state)).state;
-    if (state != format::RegionState::free && state != format::RegionState::claimed)
+    // BODY, and not home_of's head: taken by a run that is being claimed, and does not say of which yet.
+    if (state != format::RegionState::free && state != format::RegionState::claimed &&
+        state != format::RegionState::body)
       return Error{Code::damaged, 0, now->size, "the file has lost its end"};
   }
   return {};
