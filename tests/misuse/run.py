@@ -15,7 +15,7 @@ void use(durra::Store& store) {
 %s
 }
 """
-HEADERS = "#include <durra/care.h>\n#include <string>\n#include <vector>\n"
+HEADERS = "#include <durra/care.h>\n#include <durra/types.h>\n#include <string>\n#include <vector>\n"
 FLAGS = ["-std=c++20", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", f"-I{ROOT}/store/include",
          f"-I{ROOT}/format/include"]
 CONTROL = """

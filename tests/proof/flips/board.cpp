@@ -144,7 +144,8 @@ class Board {
   void try_one(Trial& trial, const Sweep& sweep, std::size_t i, std::uint64_t number) {
     const Change& change = sweep.changes[i];
     std::uint32_t bits = trial.run(sweep.way, change);
-    auto verdict = judge(sweep, change, bits, [&] { return (trial.run(Way::verified, change) & (told | refused)) != 0; });
+    auto verdict =
+        judge(sweep, change, bits, [&] { return (trial.run(Way::verified, change) & (told | refused)) != 0; });
     if (sweep.is_check(i) && (bits & ~std::uint32_t{refused | rebuilt}) != 0)
       verdict = Verdict::silent, bits |= kUnchecked;
     ++shared_->verdicts[static_cast<std::size_t>(verdict)];

@@ -27,7 +27,7 @@ struct Image {
   std::vector<std::uint64_t> words{};
   Content content{};
   std::vector<std::string> erased{};  // keys that were there once: never shown
-  bool elsewhere = false;           // its identity is another file's: the index must not be believed
+  bool elsewhere = false;             // its identity is another file's: the index must not be believed
 
   std::uint64_t bytes() const { return words.size() * 8; }
   template <class T>

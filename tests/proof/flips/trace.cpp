@@ -157,7 +157,7 @@ void trace_reads(const std::string& path, Words& read, bool into_buffers, const 
 
 }  // namespace durra::test
 
-// ---- In the place of libc's: the library's calls come by here ---------------------------------------------------------
+// ---- In the place of libc's: the library's calls come by here -------------------------------------------------------
 using durra::test::armed;
 using durra::test::kPage;
 
@@ -168,8 +168,7 @@ void* mmap(void* address, std::size_t size, int protection, int flags, int fd, o
   if (!armed || p == MAP_FAILED) return p;
   const auto begin = reinterpret_cast<std::uint64_t>(p), end = begin + (size + kPage - 1) / kPage * kPage;
   durra::test::forget(begin, end, false);  // a buffer was freed here
-  if (durra::test::is_traced(fd))
-    durra::test::take_away({begin, end, static_cast<std::uint64_t>(offset), protection});
+  if (durra::test::is_traced(fd)) durra::test::take_away({begin, end, static_cast<std::uint64_t>(offset), protection});
   return p;
 }
 

@@ -18,9 +18,9 @@ namespace durra::test {
 namespace {
 
 constexpr const char* kWays[] = {"read_only", "read_write", "rebuilt", "verified", "recovered"};
-constexpr const char* kBits[] = {"refused",    "get_error", "get_rotten", "get_miss",  "get_wrong",
-                                 "scan_error", "scan_rotten", "scan_miss", "scan_wrong", "put_error",
-                                 "put_lost",   "changed",   "told",       "rebuilt",   "odd_error", "bad_copy"};
+constexpr const char* kBits[] = {"refused",     "get_error", "get_rotten", "get_miss",  "get_wrong", "scan_error",
+                                 "scan_rotten", "scan_miss", "scan_wrong", "put_error", "put_lost",  "changed",
+                                 "told",        "rebuilt",   "odd_error",  "bad_copy"};
 
 void must(bool held, const char* what) {
   if (held) return;
@@ -54,9 +54,9 @@ Trial::Trial(const Image& image, std::string path)
   if (image_.elsewhere) return;
   auto identity = os::identity(os::open(path_, os::Access::read).value()).value();
   identity.check = format::identity_check(identity, format::store_seed(image_.super().uuid));
-  std::memcpy(reinterpret_cast<std::byte*>(image_.words.data()) + format::kControlOffset +
-                  offsetof(format::Control, identity),
-              &identity, sizeof identity);
+  std::memcpy(
+      reinterpret_cast<std::byte*>(image_.words.data()) + format::kControlOffset + offsetof(format::Control, identity),
+      &identity, sizeof identity);
 }
 
 Trial::~Trial() {
