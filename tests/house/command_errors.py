@@ -9,8 +9,8 @@ import unittest
 from command import DURRA, Case
 
 LOOK = {"info": [], "ls": [], "get": ["k"], "who": [], "regions": [], "dump": [], "verify": []}
-ALL = {**LOOK, "put": ["k", "v"], "erase": ["k"], "import": ["/dev/null"], "backup": ["fresh.durra"], "compact": [], "metrics": [],
-       "recover": ["fresh.durra"]}
+ALL = {**LOOK, "put": ["k", "v"], "erase": ["k"], "import": ["/dev/null"], "backup": ["fresh.durra"], "compact": [],
+       "metrics": [], "recover": ["fresh.durra"]}
 NOBODY = 65534
 
 
