@@ -244,6 +244,13 @@ Result<std::uint64_t> space_left(const File& f) {
   return static_cast<std::uint64_t>(s.f_bavail) * s.f_frsize;
 }
 
+Result<std::uint64_t> next_data(const File& f, std::uint64_t offset) {
+  const off_t at = attempt(Call::stat, [&] { return ::lseek(f.fd(), static_cast<off_t>(offset), SEEK_DATA); });
+  if (at >= 0) return static_cast<std::uint64_t>(at);
+  if (errno == ENXIO) return ~std::uint64_t{0};
+  return io("lseek(SEEK_DATA)");
+}
+
 Result<void> write_at(const File& f, std::uint64_t offset, const void* from, std::size_t size) {
   const auto limit = size_limit();
   if (!limit) return limit.error();

@@ -121,6 +121,8 @@ Result<void> punch(const File&, std::uint64_t offset, std::uint64_t size);
 // want of space.  `full` where the kernel says EFAULT.
 Result<void> populate(void* address, std::size_t size);
 Result<std::uint64_t> space_left(const File&);
+// The first place from `offset` on where the file may hold something else than zeros; ~0: there is none.
+Result<std::uint64_t> next_data(const File&, std::uint64_t offset);
 
 // ---- Mappings -----------------------------------------------------------------------------------------------------
 // Shared, not inherited by fork, not in core files.  A boost::interprocess::mapped_region inside.

@@ -40,7 +40,7 @@ struct Judgement {
 struct Survey {
   std::vector<Judgement> judgements;
   ParseNotes notes;
-  std::uint64_t regions = 0;     // that the file has room for, at least in part
+  std::uint64_t regions = 0;     // that anything on the disk tells of
   std::uint64_t generation = 0;  // the greatest seen
 };
 
@@ -135,9 +135,28 @@ void carry_out(Handle& h, const Judgement& j, Survey& survey) noexcept {
   }
 }
 
+// How many regions the file, the hint or a descriptor knows: each may be on the disk without the others, and what lies
+// behind a lost end must not look healthy.  The table is sparse, and mostly a hole.
+Result<std::uint64_t> known_regions(Handle& h) {
+  constexpr std::uint64_t kStep = 4096, kSize = sizeof(format::Descriptor);
+  const std::uint64_t table = h.space.super().descriptors_offset, count = h.space.region_count();
+  std::uint64_t known = h.space.regions();
+  for (std::uint64_t r = known; r < count;) {
+    const auto data = os::next_data(h.file, table + r * kSize);
+    if (!data) return data.error();
+    if (*data >= table + count * kSize) break;
+    const std::uint64_t end = std::min(count, ((*data / kStep + 1) * kStep - table) / kSize);
+    for (r = std::max(r, (*data - table) / kSize); r < end; ++r)
+      if (shared::state_load(h.space.descriptor(r).state) != 0) known = r + 1;
+  }
+  return known;
+}
+
 Result<Survey> judge_all(Handle& h) {
   Survey survey;
-  survey.regions = h.space.regions();  // by the hint too: what lies behind a lost end must not look healthy
+  const auto known = known_regions(h);
+  if (!known) return known.error();
+  survey.regions = *known;
   if (survey.regions == 0) return survey;
   if (auto done = back_descriptors(h, survey.regions - 1); !done) return done.error();
   for (std::uint64_t r = 0; r < survey.regions;) {
