@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "format/batch.h"
 #include "store/reap.h"
 #include "store/stamp.h"
 
@@ -17,6 +18,13 @@ void touch(std::byte* begin, std::byte* end) noexcept {
     shared::touch(*reinterpret_cast<std::uint64_t*>(at));
     at = reinterpret_cast<std::byte*>((reinterpret_cast<std::uintptr_t>(at) / kPage + 1) * kPage);
   }
+}
+
+// Whether nothing of its batch is a version, nor ever will be: also one that a rebuild has made void.  What is settled
+// and was not decided never is.
+bool is_decided_against(const RecordRef& envelope, bool settled) noexcept {
+  const format::Verdict v = format::verdict_of(shared::decision_load(envelope.header->stamp));
+  return v != format::Verdict::fixed && (v != format::Verdict::pending || settled);
 }
 
 std::byte* start_of(const Handle& h, std::uint64_t r) noexcept { return h.space.base() + h.space.region_offset(r); }
@@ -45,10 +53,13 @@ std::vector<Dirty> dirty_regions(Handle& h) {
 
 Result<void> write_anew(Handle& h, const Dirty& d) {
   const std::uint64_t base = h.space.region_offset(d.region);
+  bool batch_is_void = false;  // that of the last envelope
   for (std::uint64_t at = std::max(d.from, format::kRegionData); at < d.to;) {
     RecordRef record;
-    const bool there = h.space.locate(base + at, record) == nullptr &&
-                       (record.body_intact() || (is_void(record) && !format::in_batch(record.shape.kind)));
+    bool there = h.space.locate(base + at, record) == nullptr;
+    if (there && record.shape.kind == format::RecordKind::envelope)
+      batch_is_void = is_decided_against(record, at < d.settled);
+    if (there && !record.body_intact()) there = format::in_batch(record.shape.kind) ? batch_is_void : is_void(record);
     if (!there) return Error{Code::io, EIO, base + at, "what was put here was lost before it was on the disk"};
     at += record.size();
   }
