@@ -26,6 +26,11 @@ def figure(line, name):
     return float(found.group(1).replace(",", "")) * UNITS.get(unit, 1)
 
 
+def skipped(log, name):
+    """A proof may skip a part of itself, which then has no figure."""
+    return log.exists() and re.search(rf"^SKIP {re.escape(name)}:", log.read_text(errors="replace"), re.MULTILINE)
+
+
 def text(value):
     if value is None:
         return "none"
@@ -55,7 +60,7 @@ def main(goals, logs, seconds, quick):
             if (quick or proofs) and not log.exists():
                 continue
             said = last_line(log)
-            if said.startswith("SKIP"):
+            if said.startswith("SKIP") or skipped(log, name):
                 rows.append((stage, name, goal.strip("[]"), "-", "SKIPPED", meaning))
                 continue
             value = figure(said, name)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The only place that installs anything: what durra needs on Debian 12, by groups.
-#   bash tools/setup.sh [build] [test] [index]     without arguments: build and test
-# build: to compile the library and the command.  test: for all tests.  index: Debian's package lists, the demo's data.
+#   bash tools/setup.sh [build] [test] [proof] [index]     without arguments: build and test
+# build: to compile the library and the command.  test: for all tests.  proof: what the proofs
+# would skip without.  index: Debian's package lists, the demo's data.
 # Says what it installs; does nothing when all is there; needs root or sudo only when something is missing.
 set -eu
 
@@ -10,6 +11,7 @@ build="build-essential cmake ninja-build pkg-config git python3 libboost-dev lib
 test="libgtest-dev librapidcheck-dev libsqlite3-dev python3-xxhash python3-lz4
   clang-14 libclang-rt-14-dev clang-format-16
   spin valgrind"
+proof="e2fsprogs xfsprogs btrfs-progs"
 
 wanted="" index=0
 [ $# -gt 0 ] || set -- build test
@@ -17,8 +19,9 @@ for group in "$@"; do
   case $group in
     build) wanted="$wanted $build" ;;
     test) wanted="$wanted $build $test" ;;
+    proof) wanted="$wanted $proof" ;;
     index) index=1 ;;
-    *) echo "setup: no group \"$group\"; there are build, test and index" >&2; exit 2 ;;
+    *) echo "setup: no group \"$group\"; there are build, test, proof and index" >&2; exit 2 ;;
   esac
 done
 
