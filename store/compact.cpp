@@ -157,7 +157,7 @@ std::optional<Victim> choose(Handle& h, Worth worth) noexcept {
     format::Descriptor& d = h.space.descriptor(r);
     const std::uint64_t used = shared::tail_load(d.tail) - format::kRegionData;
     const std::uint64_t dead = std::min(dead_bytes(h, r, w), used);
-    if (used == 0 || used > h.space.run_length(r, w) * h.space.region_size()) continue;
+    if (used == 0 || used > h.space.run_length(r, w) * h.space.region_size() || !ends_agree(w, d)) continue;
     if (dead == 0 || dead * 256 < used * static_cast<std::uint64_t>(worth)) continue;
     if (w.run && dead * 16 < used * 15) continue;
     const std::uint64_t sealed_in = shared::epoch_of(d.seal_epoch);

@@ -9,6 +9,11 @@
 namespace durra::detail {
 namespace {
 
+// What was never cut out is as it was claimed: zeros.
+bool is_untouched(const std::byte* p, std::uint64_t size) noexcept {
+  return std::all_of(p, p + size, [](std::byte b) { return b == std::byte{0}; });
+}
+
 // `size` bytes of an index region with room, or none: then nobody will find room in it, and it is SEALED.
 std::optional<std::uint64_t> cut(Handle& h, std::uint64_t r, std::uint64_t size) noexcept {
   format::Descriptor& d = h.space.descriptor(r);
@@ -17,15 +22,18 @@ std::optional<std::uint64_t> cut(Handle& h, std::uint64_t r, std::uint64_t size)
     auto w = format::unpack(state);
     if (w.state != format::RegionState::open || w.type != format::RegionType::index) return {};
     const std::uint64_t tail = shared::tail_load(d.tail);
-    const bool fits =
-        tail >= format::kRegionData && tail <= h.space.region_size() && h.space.region_size() - tail >= size;
+    const bool fits = tail >= format::kRegionData && tail % format::kLine == 0 && tail <= h.space.region_size() &&
+                      h.space.region_size() - tail >= size;
     if (!fits || h.space.at(h.space.region_offset(r) + tail, size) == nullptr) {  // null: the file was cut short
       w.state = format::RegionState::sealed;
       if (shared::state_change(d.state, state, format::pack(w)))  // † kNotSealed: noted by whoever wants to reclaim it
         shared::epoch_note(d.seal_epoch, shared::epoch_load(h.space.control()));
       return {};
     }
-    if (shared::tail_cut(d.tail, tail, tail + size)) return h.space.region_offset(r) + tail;
+    if (!shared::tail_cut(d.tail, tail, tail + size)) continue;
+    const std::uint64_t at = h.space.region_offset(r) + tail;
+    if (is_untouched(h.space.base() + at, size)) return at;
+    shared::tail_cut(d.tail, tail + size, h.space.region_size());  // its tail has rotted: nothing more is cut from it
   }
 }
 

@@ -1,5 +1,6 @@
 // The scan: regions in file order, records in region order; a record is shown iff it is what the instant shows for its
 // key (PROTOCOL.md ITERATE).
+#include "store/region_table.h"
 #include "store/seat.h"
 #include "store/snapshot.h"
 #include "store/stamp.h"
@@ -39,6 +40,10 @@ std::uint64_t note_extent(RecordsState& s, std::uint64_t r, std::uint64_t epoch)
     note(s, space.descriptor_offset(r), "tail is outside the region");
     return 1;
   }
+  // Twice: somebody may be adopting it, or leaving it, while the two words are read.
+  if (!ends_agree(w, d) && shared::state_load(d.state) == state && !ends_agree(w, d) &&
+      shared::state_load(d.state) == state)
+    note(s, space.descriptor_offset(r), "tail and settled disagree");
   const std::uint64_t base = space.region_offset(r);
   s.extents[r] = {base + format::kRegionData, base + tail, base + settled};
   for (std::uint64_t i = 1; i < regions && r + i < s.extents.size(); ++i) s.extents[r + i].settled = base + settled;
@@ -126,10 +131,9 @@ bool shows(RecordsState& s, const RecordRef& r) noexcept {
     if (stamp != 0) note(s, r.at, "the index has lost a key; open with rebuild");
     return false;
   }
-  if (s.time == kNow) return is_place_of(s, r, stamp, resolve(*s.handle, head.record).record);
-  const Shown then = as_of(*s.handle, head.record, s.time);
+  const Shown then = s.time == kNow ? resolve(*s.handle, head.record) : as_of(*s.handle, head.record, s.time);
   if (then.why != nullptr) return note(s, then.offset, then.why), false;
-  if (then.record && then.record.at != head.record.at) walked = then.record;
+  if (s.time != kNow && then.record && then.record.at != head.record.at) walked = then.record;
   return then.record && is_place_of(s, r, stamp, then.record);
 }
 

@@ -245,7 +245,8 @@ std::optional<OpenRegion> adopt(Handle& h, LocalSeat& seat, std::uint64_t room, 
     if (type == RegionType::data && seat.fine && !is_fine(h, r, w.generation)) continue;
     const std::uint64_t tail = shared::tail_load(h.space.descriptor(r).tail);
     if (tail < format::kRegionData || tail % 8 != 0 || tail > h.space.region_size())
-      continue;  // damaged: verify says so
+      continue;                                           // damaged: verify says so
+    if (!ends_agree(w, h.space.descriptor(r))) continue;  // too
     if (h.space.region_size() - tail < room) continue;
     // A file that was cut short has none of its pages there: a store to them would be a fault.
     if (h.space.at(h.space.region_offset(r), h.space.region_size()) == nullptr) continue;

@@ -50,4 +50,11 @@ void mark_synced(Handle&) noexcept;
 // Bytes that a record may find in one region.
 inline std::uint64_t region_room(const Handle& h) noexcept { return h.space.region_size() - format::kRegionData; }
 
+// Whoever leaves a data region has settled all of it.  False: its tail or `settled` has rotted (or it is being adopted
+// right now).  With a tail that is too low, what lies behind it would be written over, or lost with the region.
+inline bool ends_agree(const format::RegionWord& w, format::Descriptor& d) noexcept {
+  const bool left = w.state == format::RegionState::sealed || w.state == format::RegionState::partial;
+  return !left || w.type != format::RegionType::data || shared::tail_load(d.settled) == shared::tail_load(d.tail);
+}
+
 }  // namespace durra::detail

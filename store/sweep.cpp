@@ -7,6 +7,7 @@
 #include "store/append.h"
 #include "store/batch.h"
 #include "store/reclaim.h"
+#include "store/region_table.h"
 #include "store/stamp.h"
 #include "store/step.h"
 
@@ -36,6 +37,7 @@ std::uint64_t regions_in_use(Handle& h) noexcept {
 // to another life meanwhile.
 template <class Each>
 bool each_record(Handle& h, std::uint64_t r, const RegionWord& w, Each each) {
+  if (!ends_agree(w, h.space.descriptor(r))) return false;
   const std::uint64_t base = h.space.region_offset(r);
   const std::uint64_t end = base + shared::tail_load(h.space.descriptor(r).tail);
   for (std::uint64_t at = base + format::kRegionData; at < end;) {

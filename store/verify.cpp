@@ -80,7 +80,7 @@ class Verifier {
       judge(r, *d);
       if (verdict_.damage.size() == known || again == 8) return {};
       const auto now = reader_.descriptor(r);
-      if (now && now->state == d->state && now->tail == d->tail) return {};
+      if (now && now->state == d->state && now->tail == d->tail && now->settled == d->settled) return {};
       verdict_.damage.resize(known);
       verdict_.regions = before.regions;
       verdict_.records = before.records;
@@ -113,6 +113,9 @@ class Verifier {
     const std::uint64_t size = header.run * reader_.super().region_size;
     if (d.tail < format::kRegionData || d.tail > size || d.settled > d.tail)
       return damage(reader_.descriptor_offset(r), "tail is outside the region", named(r));
+    const bool left = w.state == RegionState::sealed || w.state == RegionState::partial;
+    if (left && w.type == RegionType::data && d.settled != d.tail)  // whoever leaves a region has settled all of it
+      damage(reader_.descriptor_offset(r), "tail and settled disagree", named(r));
     if (w.type != RegionType::index) walk(r, w, base, d.tail, size);
   }
 
