@@ -5,6 +5,7 @@
 #include <set>
 
 #include "format/checksum.h"
+#include "format/record.h"
 
 namespace durra::test {
 namespace {
@@ -126,6 +127,14 @@ bool may_be_torn_tail(const Sweep& sweep, const Change& change, std::uint32_t bi
   if (sweep.way != Way::rebuilt && (bits & rebuilt) == 0) return false;
   if (change.kind == Change::Kind::cut) return has_unsynced_behind(*sweep.image, change.at);
   return !is_synced(*sweep.image, change.at);
+}
+
+bool may_be_lost_copy(const Sweep& sweep, const Change& change, std::uint32_t bits) {
+  if (sweep.way != Way::rebuilt && sweep.way != Way::recovered && (bits & rebuilt) == 0) return false;
+  if (change.kind != Change::Kind::word || change.value != 0 || change.at % 8 != 0) return false;
+  if (place_of(*sweep.image, change.at) != "RecordHeader.word") return false;
+  const auto& header = sweep.image->at<format::RecordHeader>(change.at - offsetof(format::RecordHeader, word));
+  return format::unpack_shape(header.shape).relocated;
 }
 
 }  // namespace durra::test

@@ -43,6 +43,8 @@ Verdict judge(const Sweep& sweep, const Change& change, std::uint32_t bits, Veri
 // synced looks to a rebuild like the torn tail of a power cut.
 bool may_be_missed_by_index(const Sweep&, const Change&);
 bool may_be_torn_tail(const Sweep&, const Change&, std::uint32_t bits);
+// A copy without its check is one that lost, says the format: also one whose check rots to exactly 0.
+bool may_be_lost_copy(const Sweep&, const Change&, std::uint32_t bits);
 
 template <class Verified>
 Verdict judge(const Sweep& sweep, const Change& change, std::uint32_t bits, Verified verified) {
@@ -51,6 +53,7 @@ Verdict judge(const Sweep& sweep, const Change& change, std::uint32_t bits, Veri
   constexpr std::uint32_t kTold = refused | get_error | get_rotten | scan_error | scan_rotten | put_error | told;
   if ((bits & kNever) != 0) return Verdict::silent;
   if ((bits & kWrong) == 0) return (bits & kTold) != 0 ? Verdict::detected : Verdict::harmless;
+  if (may_be_lost_copy(sweep, change, bits)) return Verdict::documented;
   if (sweep.way == Way::recovered) return (bits & told) != 0 ? Verdict::detected : Verdict::silent;
   if (may_be_torn_tail(sweep, change, bits)) return Verdict::documented;
   const bool by_index = may_be_missed_by_index(sweep, change) && (bits & scan_miss) == 0;
