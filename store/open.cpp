@@ -126,7 +126,7 @@ Result<void> check_control(Handle& h) noexcept {
 // A file that was cut short is not used by its index: a claim would make it longer again, and a node that was cut off
 // would read as zeros, as one without keys.  What a CLAIMED region or run needs may not be there yet.
 Result<void> check_end(Handle& h) {
-  const auto now = os::info(h.file);
+  auto now = os::info(h.file);
   if (!now) return now.error();
   const Space& space = h.space;
   const std::uint64_t regions = (now->size - space.super().regions_offset) / space.region_size();
@@ -135,8 +135,12 @@ Result<void> check_end(Handle& h) {
     const std::uint64_t head = space.home_of(space.region_offset(r));
     const auto state = format::unpack(shared::state_load(space.descriptor(head).state)).state;
     // BODY, and not home_of's head: taken by a run that is being claimed, and does not say of which yet.
-    if (state != format::RegionState::free && state != format::RegionState::claimed &&
-        state != format::RegionState::body)
+    if (state == format::RegionState::free || state == format::RegionState::claimed ||
+        state == format::RegionState::body)
+      continue;
+    now = os::info(h.file);  // again: a living claimer makes the file longer before the region is OPEN
+    if (!now) return now.error();
+    if (now->size < space.region_offset(r) + space.region_size())
       return Error{Code::damaged, 0, now->size, "the file has lost its end"};
   }
   return {};
