@@ -99,7 +99,7 @@ table() {
 proofs() {
   local name command arguments=() from=$SECONDS
   [ -z "$seed" ] || arguments+=(--seed "$seed")
-  [ "$proof" != all ] || proof=$(sed -n '/^# On demand/q; s/^\([a-z]*\) *|.*/\1/p' tests/proof/goals.txt | uniq)
+  [ "$proof" != all ] || proof=$(sed -n '/(on demand)$/d; s/^\([a-z]*\) *|.*/\1/p' tests/proof/goals.txt | uniq)
   while :; do
     for name in ${proof//,/ }; do
       [ "$name" != run ] || continue
