@@ -1,5 +1,5 @@
 # README.md, store/GUIDE.md and tests/testing/README.md are run: every ```cpp block compiles against the built library
-# and runs, every `build/durra ...` of a ```sh block succeeds, in their order and in one folder, as a reader would do it.
+# and runs, every `build/durra ...` of a ```sh block succeeds, in their order and in one folder, as a reader would.
 # Scripts that they name exist.
 import os
 import re
