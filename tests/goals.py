@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 COMPARE = {">=": operator.ge, "<=": operator.le, "==": operator.eq}
-NUMBER = r"(-?\d[\d,]*(?:\.\d+)?)"
+NUMBER = r"(-?\d+(?:,\d{3})*(?:\.\d+)?)"  # no comma behind it: "looks 799, pairs 5" are no 799 pairs
 UNITS = {"k": 1e3, "M": 1e6, "G": 1e9}
 
 
