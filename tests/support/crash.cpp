@@ -2,7 +2,6 @@
 #include "tests/support/crash.h"
 
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -13,7 +12,6 @@
 #include <fstream>
 #include <iterator>
 #include <map>
-#include <new>
 #include <regex>
 #include <set>
 
@@ -110,10 +108,5 @@ int Stopped::finish() {
   ::kill(child_.pid(), SIGCONT);
   return child_.wait();
 }
-
-SharedPage::SharedPage() : memory_(::mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
-  if (memory_ == MAP_FAILED) throw std::bad_alloc();
-}
-SharedPage::~SharedPage() { ::munmap(memory_, kSize); }
 
 }  // namespace durra::test

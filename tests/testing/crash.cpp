@@ -176,9 +176,13 @@ Result<Deaths> kill_everywhere(const std::string& path, const std::function<void
                                const KillOptions& options) {
   const auto trace = recorded(path, code, options.trace);
   if (!trace) return trace.error();
-  const auto states = states_of(*trace, {});
-  Deaths deaths{.points = trace->instructions(), .images = states.size(), .failures = {}};
-  Looker(path, *trace, states, look, options).look_at_all(deaths);
+  return kill_everywhere(path, *trace, look, options);
+}
+
+Deaths kill_everywhere(const std::string& path, const Trace& trace, const Look& look, const KillOptions& options) {
+  const auto states = states_of(trace, {});
+  Deaths deaths{.points = trace.instructions(), .images = states.size(), .failures = {}};
+  Looker(path, trace, states, look, options).look_at_all(deaths);
   return deaths;
 }
 
@@ -186,10 +190,15 @@ Result<Deaths> kill_twice(const std::string& path, const std::function<void()>& 
                           const std::function<void()>& recovery, const LookTwice& look, const KillOptions& options) {
   const auto trace = recorded(path, code, options.trace);
   if (!trace) return trace.error();
-  const auto states = states_of(*trace, {});
-  Deaths deaths{.points = trace->instructions(), .failures = {}};
-  Placer placer(path, *trace);
-  Image image(*trace);
+  return kill_twice(path, *trace, recovery, look, options);
+}
+
+Deaths kill_twice(const std::string& path, const Trace& trace, const std::function<void()>& recovery,
+                  const LookTwice& look, const KillOptions& options) {
+  const auto states = states_of(trace, {});
+  Deaths deaths{.points = trace.instructions(), .failures = {}};
+  Placer placer(path, trace);
+  Image image(trace);
   std::size_t events = 0;
   KillOptions inner = options;
   inner.wanted = nullptr;

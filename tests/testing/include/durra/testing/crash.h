@@ -66,11 +66,16 @@ struct Deaths {
 Result<Deaths> kill_everywhere(const std::string& path, const std::function<void()>& code, const Look&,
                                const KillOptions& = {});
 
+// The same for a trace that was recorded at this path.
+Deaths kill_everywhere(const std::string& path, const Trace&, const Look&, const KillOptions& = {});
+
 // The same once more for who cleans up: at each wanted state of `code`, `recovery` runs and is traced, and `look` sees
 // each state that it passes through.  `look` gets the first death and the second; said are the words of both.
 using LookTwice = std::function<std::string(const Death& first, const Death& second)>;
 Result<Deaths> kill_twice(const std::string& path, const std::function<void()>& code,
                           const std::function<void()>& recovery, const LookTwice&, const KillOptions& = {});
+Deaths kill_twice(const std::string& path, const Trace&, const std::function<void()>& recovery, const LookTwice&,
+                  const KillOptions& = {});
 
 // Puts states of a trace into the file at its path, the same inode, while it lives: the recorded file must be there
 // when it is made.  Nobody else may have the file open who minds that it may become shorter.
