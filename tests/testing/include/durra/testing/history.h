@@ -6,7 +6,7 @@
 //   Operation op = put("k", "v1");                  // each thread notes its own operations in a vector of its own
 //   op.invoked = clock.tick();
 //   auto result = store.put("k", "v1");
-//   op.respond(clock.tick(), result.has_value());
+//   op.respond(clock.tick(), static_cast<bool>(result));
 //   ...
 //   Verdict v = linearizable(all_operations);       // of all threads, in any order
 //   if (!v) std::cout << v.story;
