@@ -13,7 +13,7 @@
 namespace durra::schedules {
 namespace {
 
-constexpr KeyName kLooked[] = {kA, kB, kC, kG};
+constexpr KeyName kLooked[] = {kA, kB, kC, kT, kG};
 Call seen_at_end;
 unsigned ghost_calls = ~0u;
 

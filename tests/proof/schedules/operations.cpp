@@ -141,12 +141,25 @@ void get_twice(Participant& p, unsigned player) {
   get(p, player);
 }
 
+// What an instant shows it shows again.
 void snapshot(Participant& p, unsigned player) {
   noted(player, Call{}, [&](Call& c) {
     auto s = p.store->snapshot();
     must(s, "snapshot");
     for (const KeyName k : {kB, kA, kC}) c.sees(k, value_of(s->get(name_of(k))));
+    for (unsigned i = 0; i < c.seen; ++i)
+      if (value_of(s->get(name_of(c.saw[i].key))) != c.saw[i].value) complain("a snapshot changed", c.saw[i].key);
   });
+}
+
+void prepare_old_snapshot(Participant& p) {
+  auto s = p.store->snapshot();
+  must(s, "snapshot");
+  p.snapshot = *std::move(s);
+}
+void old_snapshot(Participant& p, unsigned) {
+  if (value_of(p.snapshot->get(name_of(kA))) != 1) complain("an old snapshot changed");
+  p.snapshot.reset();
 }
 
 void scan(Participant& p, unsigned player) {
@@ -260,6 +273,7 @@ const std::vector<Play>& plays() {
       {"put", {}, nullptr, put_key<kA>},
       {"put_b", {}, nullptr, put_key<kB>},
       {"insert", {}, nullptr, put_key<kC>},
+      {"revive", {}, nullptr, put_key<kT>},
       {"erase", {}, nullptr, erase},
       {"put_if", {}, nullptr, put_if},
       {"create", {}, nullptr, put_if_absent},
@@ -270,6 +284,7 @@ const std::vector<Play>& plays() {
       {"get", {}, nullptr, get},
       {"get_twice", {}, nullptr, get_twice},
       {"snapshot", {}, nullptr, snapshot},
+      {"old_snapshot", {}, prepare_old_snapshot, old_snapshot},
       {"scan", {}, nullptr, scan},
       {"wait", {}, nullptr, wait_for_a},
       {"append", {}, nullptr, append},
