@@ -42,7 +42,8 @@ std::vector<Scenario> openings() {
     o.rebuild = true;
     v.store = open(v.path, o).value();
   })};
-  rebuilding.alone = rebuilding.rebuilds = true;
+  rebuilding.alone = rebuilding.rebuilds = rebuilding.heavy = true;
+  rebuilding.one_in = 4;
   return {create, opening, reading, rebuilding};
 }
 
