@@ -32,14 +32,14 @@ void leave_seats(Handle& h) noexcept {
 
 }  // namespace
 
-bool lived_in(Handle& h) noexcept {
+Result<std::uint8_t> lived_in(Handle& h) noexcept {
   for (std::uint32_t n = 0; n < h.space.super().seat_count; ++n) {
     if (format::seat_state(shared::seat_load(h.space.seat(n).state)) != format::SeatState::live) continue;
     if (is_mine(h, n)) continue;
     const auto held = os::is_held(h.probe, format::kLockSeats + n);
-    if (held && *held != 0) return true;
+    if (!held || *held != 0) return held;
   }
-  return false;
+  return std::uint8_t{0};
 }
 
 void mark_identity(Handle& h, format::Identity now) noexcept {
@@ -49,11 +49,10 @@ void mark_identity(Handle& h, format::Identity now) noexcept {
 
 void close_in_order(Handle& h) noexcept {
   forget_homes(h.id);
-  if (shared::mark_load(h.seats.count) == 0) return;  // an open that failed
-  if (h.lost_files()) return leave_seats(h);
+  if (!h.joined || h.lost_files()) return leave_seats(h);
   auto recover = os::HeldByte::take(h.file, h.path, format::kLockRecover, 0, os::Access::read_write);
-  const bool alone = recover && *recover && !lived_in(h);
-  if (alone) leave_clean(h);
+  if (recover && *recover)
+    if (const auto others = lived_in(h); others && *others == 0) leave_clean(h);
   leave_seats(h);
 }
 

@@ -23,6 +23,12 @@ Result<format::Descriptor> FileReader::descriptor(std::uint64_t r) const {
   return d;
 }
 
+Result<void> FileReader::read(std::uint64_t offset, void* to, std::size_t size) const {
+  auto done = os::read_at(file_, offset, to, size);
+  if (!done && done.error().code == Code::io && !failed_) failed_ = done.error();
+  return done;
+}
+
 bool FileReader::holds(std::uint64_t offset, std::uint64_t size) noexcept {
   const auto inside = [&] { return offset <= size_ && size <= size_ - offset; };
   if (inside()) return true;

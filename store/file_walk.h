@@ -2,6 +2,7 @@
 // file compared with what is really there.  For verify and recover.
 #pragma once
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,12 +37,13 @@ class FileReader {
 
   // Straight from the file, never from a buffer: shared words of a live store.
   Result<format::Descriptor> descriptor(std::uint64_t r) const;
-  Result<void> read(std::uint64_t offset, void* to, std::size_t size) const {
-    return os::read_at(file_, offset, to, size);
-  }
+  Result<void> read(std::uint64_t offset, void* to, std::size_t size) const;
   // `size` bytes at `offset` (at most kWindow), good until the next call; null beyond the end of the file.
   static constexpr std::size_t kWindow = 256 << 10;
   const std::byte* bytes(std::uint64_t offset, std::size_t size);
+  // Null, or the first read that the system refused: what lies there was taken for absent.
+  const std::optional<Error>& failed() const noexcept { return failed_; }
+  static constexpr const char* kUnread = "the file could not be read everywhere; what else is said may come of that";
   void forget() noexcept { begin_ = end_ = 0; }  // what was read before this is old, in a live store
 
  private:
@@ -51,6 +53,7 @@ class FileReader {
   const std::uint64_t seed_;
   std::vector<std::byte> window_;
   std::uint64_t begin_ = 0, end_ = 0;
+  mutable std::optional<Error> failed_;
 };
 
 // A record of an untrusted file, as far as it can be read.

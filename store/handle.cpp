@@ -16,12 +16,13 @@ std::atomic<std::uint64_t> next_id{1};
 
 }  // namespace
 
-Handle::Handle(std::string p, os::File f, os::File b, os::Mapping m, const format::Superblock& super, bool ro)
+Handle::Handle(std::string p, os::File f, os::File b, os::Mapping m, const format::Superblock& super,
+               const os::FileInfo& info, bool ro)
     : path(std::move(p)),
       file(std::move(f)),
       probe(std::move(b)),
       map(std::move(m)),
-      space(super, map.base(), file),
+      space(super, map.base(), file, info),
       read_only(ro),
       cookie(os::fork_cookie()),
       id(next_id.fetch_add(1)) {}

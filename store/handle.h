@@ -91,7 +91,7 @@ struct Holds {
 
 struct Handle {
   Handle(std::string path, os::File file, os::File probe, os::Mapping map, const format::Superblock& super,
-         bool read_only);
+         const os::FileInfo& info, bool read_only);
   Handle(const Handle&) = delete;
   ~Handle();
 
@@ -101,8 +101,9 @@ struct Handle {
   os::Mapping map;
   Space space;
   const bool read_only;
-  const std::uint64_t cookie;                         // os::fork_cookie() of the process that opened
-  const std::uint64_t id;                             // unique in this process and its children
+  bool joined = false;         // the index is trusted, and a seat is ours: OPEN has come to its end
+  const std::uint64_t cookie;  // os::fork_cookie() of the process that opened
+  const std::uint64_t id;      // unique in this process and its children
   std::atomic<std::uint64_t> locks_by_descriptor{0};  // 1 once a seat is held so
   os::HeldByte reader;                                // read-only handles: nobody rebuilds while it is held
   bool compress_cold = false;

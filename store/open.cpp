@@ -64,7 +64,10 @@ Result<std::unique_ptr<Handle>> map_store(const std::string& path, os::File file
   if (!probe) return probe.error();
   auto map = os::map(file, 0, format::file_size_max(*super), access);
   if (!map) return map.error();
-  auto h = std::make_unique<Handle>(path, std::move(file), *std::move(probe), *std::move(map), *super, read_only);
+  const auto info = os::info(file);
+  if (!info) return info.error();
+  auto h =
+      std::make_unique<Handle>(path, std::move(file), *std::move(probe), *std::move(map), *super, *info, read_only);
   h->is_volatile = system->volatile_;
   return h;
 }
@@ -93,21 +96,19 @@ bool touched(Handle& h, std::uint64_t mtime_ns) noexcept {
   return mtime_ns > beat + 2'000'000'000;
 }
 
-format::OpenEvidence evidence(Handle& h, const format::Identity& now, std::uint64_t mtime_ns, bool asked) noexcept {
+Result<format::OpenEvidence> evidence(Handle& h, const format::Identity& now, std::uint64_t mtime_ns,
+                                      bool asked) noexcept {
+  const auto others = lived_in(h);
+  if (!others) return others.error();
   auto& control = h.space.control();
   const std::uint64_t seed = h.space.seed();
   const auto stored = shared::identity_load(control);
-  return {lived_in(h),
-          asked,
-          touched(h, mtime_ns),
-          format::same_file(stored, now, seed),
-          shared::guarded_load(control.clean) == format::kClean,
-          format::same_boot(stored, now, seed)};
-}
-
-bool has_readers(const Handle& h) noexcept {
-  const auto held = os::is_held(h.probe, format::kLockReader);
-  return !held || *held != 0;
+  return format::OpenEvidence{*others != 0,
+                              asked,
+                              touched(h, mtime_ns),
+                              format::same_file(stored, now, seed),
+                              shared::guarded_load(control.clean) == format::kClean,
+                              format::same_boot(stored, now, seed)};
 }
 
 // Words that other words are made from: rot in them would end in stamps or generations that begin again.
@@ -174,7 +175,9 @@ void note_flushers(Handle& h) noexcept {
 Result<void> make_trusted(Handle& h, format::Trust trust, const format::Identity& now) {
   auto& control = h.space.control();
   if (trust == format::Trust::rebuild) {
-    if (has_readers(h)) return Error{Code::busy, 0, 0, "a read-only opener is alive, and the index must be rebuilt"};
+    const auto readers = os::is_held(h.probe, format::kLockReader);
+    if (!readers) return readers.error();
+    if (*readers != 0) return Error{Code::busy, 0, 0, "a read-only opener is alive, and the index must be rebuilt"};
     const bool in_order = shared::guarded_load(control.clean) == format::kClean;
     shared::guarded_store(control.clean, format::kDirty);
     forget_failures(h, now);
@@ -209,7 +212,9 @@ Result<void> join(Handle& h, const Options& o) {
   if (!recover) return recover.error();
   const auto now = os::identity(h.file);
   if (!now) return now.error();
-  const auto trust = format::decide(evidence(h, *now, before->mtime_ns, o.rebuild));
+  const auto seen = evidence(h, *now, before->mtime_ns, o.rebuild);
+  if (!seen) return seen.error();
+  const auto trust = format::decide(*seen);
   if (trust == format::Trust::refuse)
     return Error{Code::busy, 0, 0, "a rebuild was asked for while others use the store"};
   if (auto done = make_trusted(h, trust, *now); !done) return done;
@@ -219,7 +224,8 @@ Result<void> join(Handle& h, const Options& o) {
   note_flushers(h);
   reap_dead(h);                                              // step 5
   if (auto seat = home_seat(h); !seat) return seat.error();  // step 6
-  recover->release();                                        // step 7
+  h.joined = true;
+  recover->release();  // step 7
   return {};
 }
 
@@ -244,7 +250,9 @@ Result<void> join_read_only(Handle& h, const Options& o) {
   if (!now) return now.error();
   const auto file = os::info(h.file);
   if (!file) return file.error();
-  const auto trust = format::decide(evidence(h, *now, file->mtime_ns, o.rebuild));
+  const auto seen = evidence(h, *now, file->mtime_ns, o.rebuild);
+  if (!seen) return seen.error();
+  const auto trust = format::decide(*seen);
   h.opened = opened_by(trust);
   recover->release();
   if (trust == format::Trust::rebuild || trust == format::Trust::refuse)

@@ -234,6 +234,7 @@ class Salvager {
       if (progress_ && ++done % 1024 == 0 && !progress_(best_.size() + done, best_.size() * 2)) return stopped();
     }
     if (auto finished = fresh->finish(std::min(clock, format::kStampTimeMax - 1)); !finished) return finished.error();
+    if (reader_.failed()) salvage_.damage.insert(salvage_.damage.begin(), {*reader_.failed(), FileReader::kUnread});
     return std::move(salvage_);
   }
 
@@ -251,7 +252,7 @@ class Salvager {
     if (best.at == 0 || best.tombstone) return {};
     FileRecord rec;
     if (const auto why = read_record(reader_, best.at, best.region_seed, best.room, rec))
-      return Error{Code::damaged, 0, best.at, why};
+      return reader_.failed().value_or(Error{Code::damaged, 0, best.at, why});
     const auto payload = [&](std::span<std::byte> to) {
       return reader_.read(best.at + format::payload_start(rec.shape, best.at), to.data(), to.size());
     };

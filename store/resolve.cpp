@@ -2,6 +2,7 @@
 #include "store/resolve.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 namespace durra::detail {
@@ -12,26 +13,30 @@ bool RecordRef::body_intact() const noexcept {
   return format::body_check(bytes() + begin, end - begin, region_seed, at) == header->body_check;
 }
 
-Space::Space(const format::Superblock& super, std::byte* base, const os::File& file) noexcept
+Space::Space(const format::Superblock& super, std::byte* base, const os::File& file, const os::FileInfo& info) noexcept
     : super_(super),
       base_(base),
       file_(file),
+      device_(info.device),
+      inode_(info.inode),
       seed_(format::store_seed(super.uuid)),
       region_shift_(static_cast<std::uint32_t>(std::countr_zero(super.region_size))),
-      root_bits_(static_cast<std::uint32_t>(std::countr_zero(super.root_words))) {
-  if (const auto info = os::info(file)) device_ = info->device, inode_ = info->inode;
-}
+      root_bits_(static_cast<std::uint32_t>(std::countr_zero(super.root_words))),
+      known_size_(std::min(info.size, format::file_size_max(super))) {}
 
-bool Space::is_ours(const os::File& file) const noexcept {
-  const auto info = os::info(file);
-  return info && info->device == device_ && info->inode == inode_;
+bool Space::is_ours(const os::File& file) const noexcept { return is_ours(os::info(file)); }
+
+bool Space::is_ours(const Result<os::FileInfo>& info) const noexcept {
+  return info ? info->device == device_ && info->inode == inode_ : info.error().errno_value != EBADF;
 }
 
 std::byte* Space::at_slow(std::uint64_t offset, std::uint64_t length) const noexcept {
   const auto now = os::info(file_);
-  if (!now || now->device != device_ || now->inode != inode_) return nullptr;
-  const std::uint64_t size = std::min(now->size, format::file_size_max(super_));
-  shared::mark_raise(known_size_, size);
+  if (!is_ours(now)) return nullptr;
+  // A size that cannot be asked for is no damage: then what somebody has claimed is there.
+  const std::uint64_t hint = std::min(shared::raised_load(control().region_hint), super_.region_count);
+  const std::uint64_t size = now ? std::min(now->size, format::file_size_max(super_)) : region_offset(hint);
+  if (now) shared::mark_raise(known_size_, size);
   return offset <= size && length <= size - offset ? base_ + offset : nullptr;
 }
 

@@ -46,8 +46,9 @@ struct RecordRef {
 
 class Space {
  public:
-  // `super` is valid (format::check).  The mapping begins at offset 0 and covers file_size_max(super).
-  Space(const format::Superblock& super, std::byte* base, const os::File& file) noexcept;
+  // `super` is valid (format::check).  The mapping begins at offset 0 and covers file_size_max(super).  `info`: the
+  // file's.
+  Space(const format::Superblock& super, std::byte* base, const os::File& file, const os::FileInfo& info) noexcept;
 
   const format::Superblock& super() const noexcept { return super_; }
   std::uint64_t seed() const noexcept { return seed_; }
@@ -111,7 +112,8 @@ class Space {
   // Regions that may hold something: below region_hint, or below the end of the file, should the hint have rotted.
   std::uint64_t regions() const noexcept;
 
-  // Whether this descriptor is still the file's.  After a closefrom() its number may have become another file's.
+  // Whether this descriptor is still the file's.  After a closefrom() its number may have become another file's.  One
+  // that is open and cannot be asked is.
   bool is_ours(const os::File&) const noexcept;
 
   // Regions of the run that `r` heads, as its descriptor says; 1 for a single one; never past the last region.
@@ -138,6 +140,7 @@ class Space {
     out.region_seed = seed;
     return nullptr;
   }
+  bool is_ours(const Result<os::FileInfo>&) const noexcept;
   std::uint64_t head_of_body(std::uint64_t r) const noexcept;
   format::Why locate_in_body(std::uint64_t offset, RecordRef& out) const noexcept;
   std::byte* at_slow(std::uint64_t offset, std::uint64_t length) const noexcept;
@@ -145,10 +148,10 @@ class Space {
   format::Superblock super_;
   std::byte* base_;
   const os::File& file_;
-  std::uint64_t device_ = 0, inode_ = 0;
+  const std::uint64_t device_, inode_;
   std::uint64_t seed_;
   std::uint32_t region_shift_, root_bits_;
-  mutable std::atomic<std::uint64_t> known_size_{0};  // bytes that the file was seen to have
+  mutable std::atomic<std::uint64_t> known_size_;  // bytes that the file was seen to have
 };
 
 }  // namespace durra::detail

@@ -31,6 +31,7 @@ class Verifier {
     }
     if (index_counts())
       index_.run([&](std::uint64_t at, format::Why why, std::string what) { damage(at, why, std::move(what)); });
+    if (reader_.failed()) verdict_.damage.insert(verdict_.damage.begin(), {*reader_.failed(), FileReader::kUnread});
     return std::move(verdict_);
   }
 
