@@ -41,21 +41,6 @@ bool write_text(const char* path, const std::string& text) {
   return all;
 }
 
-bool get_own_mounts() {
-  const auto uid = ::getuid(), gid = ::getgid();
-  if (uid == 0) {
-    if (::unshare(CLONE_NEWNS) != 0) return false;
-  } else {
-    if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
-    if (!write_text("/proc/self/setgroups", "deny") ||
-        !write_text("/proc/self/uid_map", "0 " + std::to_string(uid) + " 1") ||
-        !write_text("/proc/self/gid_map", "0 " + std::to_string(gid) + " 1")) {
-      return false;
-    }
-  }
-  return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
-}
-
 }  // namespace
 
 Scratch::Scratch(Where where) : path_(parent_of_scratch(where) + "/durra-test-XXXXXX"), owner_(::getpid()) {
@@ -106,6 +91,21 @@ int Child::wait() {
 }
 
 int run_child(const std::function<int()>& body) { return Child(body).wait(); }
+
+bool get_own_mounts() {
+  const auto uid = ::getuid(), gid = ::getgid();
+  if (uid == 0) {
+    if (::unshare(CLONE_NEWNS) != 0) return false;
+  } else {
+    if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
+    if (!write_text("/proc/self/setgroups", "deny") ||
+        !write_text("/proc/self/uid_map", "0 " + std::to_string(uid) + " 1") ||
+        !write_text("/proc/self/gid_map", "0 " + std::to_string(gid) + " 1")) {
+      return false;
+    }
+  }
+  return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+}
 
 int run_with_own_mounts(const std::function<int()>& body) {
   return run_child([&] { return get_own_mounts() ? body() : kNoMounts; });

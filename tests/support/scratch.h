@@ -43,8 +43,10 @@ class Child {
 // Runs `body` in a child and returns the wait status: 0 is all well.
 int run_child(const std::function<int()>& body);
 
-// The same with mounts of its own, which end with it: `body` may mount what it likes, also where the tests do not run
-// as root, if the kernel allows.  kNoMounts (an exit code) if it does not.
+// From now on this process, which has one thread, may mount what it likes, also where the tests do not run as root;
+// what it mounts ends with it.  False: the kernel does not allow it.
+bool get_own_mounts();
+// A child that does so first; kNoMounts (an exit code) where that is not allowed.
 inline constexpr int kNoMounts = 77;
 int run_with_own_mounts(const std::function<int()>& body);
 
