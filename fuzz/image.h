@@ -97,7 +97,7 @@ class Base {
   format::Superblock superblock{};
   std::vector<std::uint64_t> records;  // their file offsets
 
-  std::uint64_t seed_of(std::uint64_t r, const Image& i) const {
+  std::uint64_t seed_of(std::uint64_t r, std::span<const std::byte> i) const {
     format::RegionHeader h;
     std::memcpy(&h, i.data() + superblock.regions_offset + r * superblock.region_size, sizeof h);
     return format::region_seed(format::store_seed(superblock.uuid), r, h.generation);
@@ -129,7 +129,7 @@ class Base {
   }
 };
 
-inline void mend_record(const Base& base, Image& image, std::uint64_t at) {
+inline void mend_record(const Base& base, std::span<std::byte> image, std::uint64_t at) {
   format::RecordHeader h;
   std::memcpy(&h, image.data() + at, sizeof h);
   const std::uint64_t seed = base.seed_of((at - base.superblock.regions_offset) / base.superblock.region_size, image);
@@ -143,7 +143,7 @@ inline void mend_record(const Base& base, Image& image, std::uint64_t at) {
 }
 
 // Makes the check of whatever structure covers byte `at` agree again.
-inline void mend(const Base& base, Image& image, std::uint64_t at) {
+inline void mend(const Base& base, std::span<std::byte> image, std::uint64_t at) {
   const auto& super = base.superblock;
   if (at < sizeof(format::Superblock)) {
     const std::uint64_t check = format::hash64(image.data(), offsetof(format::Superblock, check), 0);
@@ -183,28 +183,31 @@ inline std::uint64_t place(const Base& base, std::uint32_t where, unsigned kind)
   }
 }
 
-// The base image with the edits of an input; a first byte that is odd also cuts it short.
+// One edit: `input` has 12 bytes.
+inline void edit(const Base& base, std::span<std::byte> image, const std::uint8_t* input) {
+  std::uint32_t where, value;
+  std::memcpy(&where, input, 4);
+  std::memcpy(&value, input + 8, 4);
+  const std::uint8_t how = input[4], mended = input[5];
+  const std::uint64_t at = place(base, where, how);
+  std::uint64_t word;
+  std::memcpy(&word, image.data() + at, 8);
+  switch (how / 6 % 6) {
+    case 0: word ^= value; break;
+    case 1: word ^= static_cast<std::uint64_t>(value) << 32; break;
+    case 2: word = value; break;
+    case 3: word += static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<std::int32_t>(value))); break;
+    case 4: word = ~static_cast<std::uint64_t>(value); break;
+    default: word = 1ull << (value & 63); break;
+  }
+  std::memcpy(image.data() + at, &word, 8);
+  if (mended & 1) mend(base, image, at);
+}
+
+// The base image with the edits of an input; one byte more than edits cuts it short.
 inline Image edited(const Base& base, std::span<const std::uint8_t> input) {
   Image image = base.image;
-  for (std::size_t i = 0; i + 12 <= input.size() && i < 12 * 32; i += 12) {
-    std::uint32_t where, value;
-    std::memcpy(&where, input.data() + i, 4);
-    std::memcpy(&value, input.data() + i + 8, 4);
-    const std::uint8_t how = input[i + 4], mended = input[i + 5];
-    const std::uint64_t at = place(base, where, how);
-    std::uint64_t word;
-    std::memcpy(&word, image.data() + at, 8);
-    switch (how / 6 % 6) {
-      case 0: word ^= value; break;
-      case 1: word ^= static_cast<std::uint64_t>(value) << 32; break;
-      case 2: word = value; break;
-      case 3: word += static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<std::int32_t>(value))); break;
-      case 4: word = ~static_cast<std::uint64_t>(value); break;
-      default: word = 1ull << (value & 63); break;
-    }
-    std::memcpy(image.data() + at, &word, 8);
-    if (mended & 1) mend(base, image, at);
-  }
+  for (std::size_t i = 0; i + 12 <= input.size() && i < 12 * 32; i += 12) edit(base, image, input.data() + i);
   if (!input.empty() && input.size() % 12 == 1) image.resize(image.size() * input.back() / 255);
   return image;
 }
