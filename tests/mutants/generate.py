@@ -3,7 +3,8 @@
 # `original` becomes, where it is a statement,   { if (::durra::mutant(N)) { MUTATED } else { ORIGINAL } }
 # and where it is an expression                  (::durra::mutant(N) ? (MUTATED) : (ORIGINAL))
 # so what the sources say is compiled as it is, and nothing of this is in them.  Lines keep their numbers.  A text that
-# is not found exactly once has drifted from its table: that ends the build.
+# is not found exactly once has drifted from its table: that ends the build.  Equivalent mutants are looked for, and not
+# in the copies.
 import re
 import sys
 from pathlib import Path
@@ -69,11 +70,11 @@ class Tree:
         return switched(out, self.variants) if self.variants else out
 
 
-def mutated_file(file, mutants):
+def mutated_file(file, mutants, chosen):
     source = (ROOT / file).read_text(encoding="utf-8")
     tree = Tree(0, len(source))
-    edits = [(*place, (m.id, " ".join(e.mutated.split())), m.name)
-             for m in mutants for e in m.edits if e.file == file and (place := span(e, source, m.name))]
+    edits = [(*place, (m.id, " ".join(e.mutated.split())), m.name) for m in mutants for e in m.edits
+             if e.file == file and (place := span(e, source, m.name)) and chosen(m)]
     for edit in sorted(edits, key=lambda e: (e[0], -e[1])):  # the larger of two that begin together first
         tree.add(*edit)
     text = tree.text(source)
@@ -89,20 +90,26 @@ def write(path, text):
     path.write_text(text, encoding="utf-8")
 
 
-def main():
+def files_of(mutants):
+    return sorted({e.file for m in mutants for e in m.edits})
+
+
+def generate(folder, chosen):
     mutants = read_all()
-    files = sorted({e.file for m in mutants for e in m.edits})
-    if sys.argv[1:] == ["--list"]:
-        print(";".join(files), end="")
-        return
-    folder = Path(sys.argv[1])
-    names = "".join(f'{{"{m.name}", {m.id}u}},  // {m.table}\n' for m in mutants)
-    write(folder / "tests/mutants/names.inc", names)
-    texts = {file: mutated_file(file, mutants) for file in files}
+    texts = {file: mutated_file(file, mutants, chosen) for file in files_of(mutants)}
     if drifted:
         sys.exit("\n".join(drifted))
-    for file, text in texts.items():
-        write(folder / file, text)
+    for file in files_of(m for m in mutants if chosen(m)):
+        write(folder / file, texts[file])
+    names = "".join(f'{{"{m.name}", {m.id}u}},  // {m.table}\n' for m in mutants if chosen(m))
+    write(folder / "tests/mutants/names.inc", names)
+
+
+def main():
+    if sys.argv[1:] == ["--list"]:
+        print(";".join(files_of(m for m in read_all() if not m.equivalent)), end="")
+    else:
+        generate(Path(sys.argv[1]), lambda m: not m.equivalent)
 
 
 if __name__ == "__main__":

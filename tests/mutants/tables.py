@@ -1,8 +1,8 @@
 # The tables of mutants, tests/mutants/*.txt: what a row is, and how it is read.
 #
-#   name | file                                  the mutant, and where
+#   name | file                              the mutant, and where
 #     what it breaks                             one line or several
-#     - text of the file                         «…» is what is replaced, without marks all of it; found exactly once,
+#     - text of the file                         «…» is what is replaced, without marks all of it; found once only,
 #     - in one line or several                   white space counts as one blank
 #     + what stands there instead                nothing: it is left out
 #     @ file                                     the next - and + are of this file: a mutant may need two edits

@@ -117,7 +117,7 @@ class Judge:
         for killer in own + others:
             if not self.is_green(killer):
                 continue
-            found = run(killer, mutant.name, max(20.0, 10 * self.green[killer]))
+            found = run(killer, mutant.name, max(20.0, 5 * self.green[killer]))
             if found.failed:
                 return killer, found
         return None

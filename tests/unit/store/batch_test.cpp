@@ -452,6 +452,20 @@ TEST_F(TornBatch, without_its_decision_nothing_of_it_is_there) {
   expect_old();
 }
 
+TEST_F(TornBatch, one_that_a_snapshot_pushed_is_as_undecided_as_any) {
+  put_and_tear([](const test::FileEdit& edit) {
+    const auto at = envelope(edit).at;
+    edit.set(at + offsetof(format::RecordHeader, stamp), format::decision(format::Verdict::pending, 1'000));
+    edit.set(at + offsetof(format::RecordHeader, word), std::uint64_t{0});
+    for (const auto& r : edit.records()) {
+      if (!format::in_batch(r.shape.kind)) continue;
+      edit.set(r.at + offsetof(format::RecordHeader, stamp), std::uint64_t{0});
+      edit.set(r.at + offsetof(format::RecordHeader, word), std::uint64_t{0});
+    }
+  });
+  expect_old();
+}
+
 TEST_F(TornBatch, a_decision_without_its_check_was_seen_by_nobody) {
   put_and_tear([](const test::FileEdit& edit) {
     edit.set(envelope(edit).at + offsetof(format::RecordHeader, word), std::uint64_t{0});
@@ -487,6 +501,25 @@ TEST_F(TornBatch, without_one_of_its_records_nothing_of_it_is_there) {
     { const Store gone = std::move(store); }
     ::unlink(path.c_str());
   }
+}
+
+TEST_F(TornBatch, recover_takes_nothing_of_one_that_is_not_whole) {
+  store.put("a", "old").value();
+  Batch b;
+  b.put("a", "new").put("b", "new").put("c", "new");
+  store.put(b).value();
+  { const Store gone = std::move(store); }
+  const test::FileEdit edit(path);
+  test::FoundRecord last;
+  for (const auto& r : edit.records())
+    if (format::in_batch(r.shape.kind)) last = r;
+  auto d = edit.descriptor(last.region);
+  d.synced = 0;
+  edit.set(edit.descriptor_at(last.region), d);
+  edit.write(last.at, std::string(last.size, '\0'));
+  EXPECT_FALSE(recover(path, scratch / "fresh").value().damage.empty());
+  store = open(scratch / "fresh", small()).value();
+  EXPECT_EQ(contents(), (std::map<std::string, std::string>{{"a", "old"}}));
 }
 
 TEST_F(TornBatch, rot_in_what_was_synced_is_said) {

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "store/block.h"
+#include "tests/support/disk.h"
 #include "tests/support/scratch.h"
 
 namespace durra::test {
@@ -243,6 +244,34 @@ TEST_F(BlockTest, full_is_an_error_and_leaves_the_store_as_it_was) {
   for (std::size_t i = 0; i < all.size(); ++i) drop(s, "b" + std::to_string(i)).value();
   all.clear();
   Block::open(s, "again", 1_MiB).value();
+}
+
+TEST_F(BlockTest, stays_when_its_neighbour_goes) {
+  Store s = open_store();
+  for (const char* name : {"a", "b"}) {
+    Block b = Block::open(s, name, 100).value();
+    write(b, name);
+  }
+  drop(s, "a").value();
+  compact(s).value();
+  compact(s).value();
+  Block b = Block::open(s, "b", 100).value();
+  EXPECT_EQ(text(b), "b");
+}
+
+// Blocks change below every mark: a sync writes what has changed since the last one too (H7).
+TEST_F(BlockTest, is_on_the_disk_as_it_was_at_every_sync) {
+  const TmpfsIsADisk on_a_disk;
+  Store s = open_store();
+  const Disk disk(scratch_ / "s.durra", detail::handle_of(s)->space.base(), 1);
+  Block b = Block::open(s, "x", 100).value();
+  for (const char* words : {"first", "second", "third"}) {
+    write(b, words);
+    s.sync().value();
+    disk.cut_all(scratch_ / "left.durra");
+    Store left = open_store("left.durra");
+    EXPECT_EQ(text(Block::open(left, "x", 100).value()), words);
+  }
 }
 
 }  // namespace

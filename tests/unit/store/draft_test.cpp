@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/file_edit.h"
 #include "tests/support/scratch.h"
 #include "tests/support/stores.h"
 
@@ -20,6 +21,7 @@ using test::outcome;
 using test::shown;
 using test::small;
 
+void write(Draft&& d, const std::string& text) { std::memcpy(d.bytes().data(), text.data(), text.size()); }
 void write(Draft& d, const std::string& text) { std::memcpy(d.bytes().data(), text.data(), text.size()); }
 
 struct Drafts : testing::Test {
@@ -49,6 +51,27 @@ TEST_F(Drafts, a_dropped_draft_never_was) {
   store.put("k", "after").value();
   EXPECT_EQ(shown(store.get("k")), "after");
   EXPECT_EQ(stats(store).value().garbage_bytes, 0u);
+}
+
+TEST_F(Drafts, what_a_dropped_draft_wrote_shows_in_no_gap_and_no_padding) {
+  { write(store.draft("gone", 20'000).value(), std::string(20'000, '\xee')); }
+  for (std::size_t size = 1; size < 20; ++size) {
+    store.put("k" + std::to_string(size), std::string(size, 'v')).value();
+    store.put("a" + std::to_string(size), std::string(size, 'v'), {.align = 256}).value();
+  }
+  { const Store gone = std::move(store); }
+  const test::FileEdit edit(scratch / "s.durra");
+  std::size_t gaps = 0;
+  for (const auto& r : edit.records()) {
+    const std::uint64_t key_end = r.at + format::header_size(r.shape) + r.shape.key_size;
+    const std::uint64_t payload_end = r.payload_at + r.shape.payload_size;
+    const std::string between = edit.read(key_end, r.payload_at - key_end);
+    const std::string behind = edit.read(payload_end, r.at + r.size - payload_end);
+    EXPECT_EQ(between, std::string(between.size(), '\0')) << r.key;
+    EXPECT_EQ(behind, std::string(behind.size(), '\0')) << r.key;
+    gaps += between.size() + behind.size();
+  }
+  EXPECT_GT(gaps, 1'000u);
 }
 
 TEST_F(Drafts, a_draft_delays_no_put_of_its_own_thread) {

@@ -311,6 +311,7 @@ TEST_F(Full, whichever_call_finds_no_space_the_store_goes_on_afterwards) {
         ASSERT_EQ(outcome(done), "full") << done.error().message();
         ++full;
         EXPECT_EQ(shown(store.get(n)), "<not_found>");
+        for (const RegionInfo& r : regions(store).value()) EXPECT_NE(std::string(r.state), "claimed") << r.number;
         ASSERT_EQ(outcome(store.put(n, noise(size, static_cast<std::uint64_t>(n)))), "ok");
       }
     }

@@ -54,6 +54,15 @@ TEST_F(PutGet, the_newest_put_wins_and_stamps_rise) {
   }
 }
 
+TEST_F(PutGet, stamps_of_one_writer_rise_whatever_it_puts) {
+  Stamp last = absent;
+  for (int i = 0; i < 100; ++i) {
+    const Stamp now = store.put("k" + std::to_string(i), "v").value();
+    ASSERT_GT(now, last);
+    last = now;
+  }
+}
+
 TEST_F(PutGet, integers_and_their_digits_are_different_keys) {
   store.put(7, "integer").value();
   store.put("7", "text").value();

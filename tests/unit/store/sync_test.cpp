@@ -73,6 +73,7 @@ TEST_F(SyncTest, a_sync_marks_everything_that_anyone_put) {
   store.put("a", "1").value();
   other.put("b", std::string(100'000, 'b')).value();  // a run
   store.erase("a").value();
+  other.put(Batch().put("d", "4").put("e", "5")).value();
   EXPECT_GT(unsynced(store), 100'000u);
   store.sync().value();
   EXPECT_EQ(unsynced(store), 0u);

@@ -184,6 +184,21 @@ TEST_F(Verify, a_slot_that_leads_nowhere) {
   FAIL() << "no slot";
 }
 
+TEST_F(Verify, a_key_that_the_index_has_lost) {
+  const FileEdit edit(path);
+  const auto r = edit.find("k300");
+  for (std::uint32_t i = 0; i < edit.super().root_words; ++i) {
+    const auto node = format::unpack_node(edit.get<std::uint64_t>(format::kRootOffset + i * 8ull));
+    for (std::uint32_t k = 0; k < node.slots; ++k) {
+      const std::uint64_t at = node.offset + k * 8ull;
+      if (format::slot_offset(edit.get<std::uint64_t>(at)) != r.at) continue;
+      edit.set(at, format::kDead);
+      return expect_only(r.at, "region");
+    }
+  }
+  FAIL() << "no slot";
+}
+
 TEST_F(Verify, a_file_that_lost_its_end) {
   const FileEdit edit(path);
   const auto r = edit.find("large");

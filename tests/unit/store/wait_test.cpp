@@ -186,5 +186,21 @@ TEST_F(Wait, a_deadline_may_lie_beyond_time) {
   EXPECT_LE(detail::Deadline(10ms).left(250ms), Duration(10ms));
 }
 
+// An odd word says that somebody may sleep on it; whoever wakes leaves an even one.
+TEST_F(Wait, a_put_and_a_batch_wake_those_who_wait_for_their_keys_and_the_tails) {
+  auto& h = *detail::handle_of(store);
+  const auto& words = h.space.control().futex;
+  const std::uint64_t mine = detail::word_of(detail::view(h, "k").tag);
+  const std::function<void()> acts[] = {[&] { store.put("k", "v").value(); }, [&] { store.erase("k").value(); },
+                                        [&] { store.put(Batch().put("k", "v")).value(); }};
+  for (const auto& act : acts) {
+    detail::Sleeper key(h, mine, 1s), tail(h, detail::kTailWord, 1s);
+    ASSERT_TRUE(key.announce() && tail.announce());
+    ASSERT_TRUE(words[mine] % 2 != 0 && words[detail::kTailWord] % 2 != 0);
+    act();
+    EXPECT_TRUE(words[mine] % 2 == 0 && words[detail::kTailWord] % 2 == 0);
+  }
+}
+
 }  // namespace
 }  // namespace durra
