@@ -137,15 +137,20 @@ Result<OpenBlock> open_block(Handle& h, std::string_view name, const NewBlock& w
   }
 }
 
-Result<OpenBlock> attach_block(Handle& h, std::string_view name, const format::BlockHead& like) {
+Result<OpenBlock> attach_block(Handle& h, std::string_view name) {
   if (auto no = h.refuse_write()) return *no;
   if (auto no = refuse_name(name)) return *no;
   auto there = attach(h, view(h, key_of(name)));
   if (!there) return there.error();
   if (!*there) return Error{Code::not_found};
-  if ((*there)->head.type == like.type && (*there)->head.dtype == like.dtype) return **there;
-  release_hold(h, (*there)->region);
-  return mismatch(describe((*there)->head, (*there)->size), describe(like, 0));
+  return **there;
+}
+
+Result<OpenBlock> attach_block(Handle& h, std::string_view name, const format::BlockHead& like) {
+  auto there = attach_block(h, name);
+  if (!there || (there->head.type == like.type && there->head.dtype == like.dtype)) return there;
+  release_hold(h, there->region);
+  return mismatch(describe(there->head, there->size), describe(like, 0));
 }
 
 void release_hold(Handle& h, std::uint64_t region) noexcept {

@@ -26,8 +26,9 @@ struct NewBlock {
 // Attaches to the block of that name, or makes it if nobody has.  Errors: `mismatch` when there is one of another head
 // or size, both in the message; `invalid`, `too_large` for what is wanted; `full`, `io`, `damaged`.
 Result<OpenBlock> open_block(Handle&, std::string_view name, const NewBlock&);
-// Attaches to what is there: `not_found`; `mismatch` if its type or dtype is another.
+// Attaches to what is there: `not_found`; `mismatch` if its type or dtype is another than that of `like`.
 Result<OpenBlock> attach_block(Handle&, std::string_view name, const format::BlockHead& like);
+Result<OpenBlock> attach_block(Handle&, std::string_view name);
 void release_hold(Handle&, std::uint64_t region) noexcept;
 // The name goes at once; the space when nobody has the block open any more.  `not_found`.
 Result<void> drop_block(Handle&, std::string_view name);

@@ -1,4 +1,6 @@
 // GET and what a Record knows.  PROTOCOL.md GET: pin, index, bounds, key, stamp; nothing is copied.
+#include <durra/care.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -170,6 +172,13 @@ Result<void> Record::intact() const {
   if (const auto why = handle_->space.locate(at, r)) return Error{Code::damaged, 0, at, why};
   if (!r.body_intact()) return Error{Code::damaged, 0, at, "record checksum mismatch"};
   return {};
+}
+
+FileRange file_range(const Record& r) {
+  const std::byte* const base = r.handle_->space.base();
+  const auto shape = format::unpack_shape(header_at(r.header_).shape);
+  const auto at = static_cast<std::uint64_t>(r.header_ - base);
+  return {at + format::payload_start(shape, at), shape.payload_size, shape.compressed};
 }
 
 Result<Record> Store::get(Key key) const { return detail::get(*handle_, key); }

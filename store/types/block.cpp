@@ -1,5 +1,6 @@
 // The public face of blocks.
 #include <durra/block.h>
+#include <durra/care.h>
 
 #include <algorithm>
 #include <cstring>
@@ -43,7 +44,13 @@ Result<Block> Block::open(Store& store, std::string_view name, std::size_t size,
   return detail::Blocks::open(store, name, {"block", "", {}}, size, align);
 }
 
+FileRange file_range(const Block& b) { return detail::Blocks::range(b); }
+
 namespace detail {
+
+FileRange Blocks::range(const Block& b) noexcept {
+  return {static_cast<std::uint64_t>(b.memory_ - b.handle_->space.base()), b.size_, false};
+}
 
 Block Blocks::made(Handle& h, const OpenBlock& open) {
   Block b;
@@ -70,6 +77,16 @@ Result<Block> Blocks::attach(Store& store, std::string_view name, const BlockKin
   const auto open = attach_block(h, name, as_head(kind));
   if (!open) return open.error();
   return made(h, *open);
+}
+
+Result<Blocks::Found> Blocks::find(Store& store, std::string_view name) {
+  Handle& h = *handle_of(store);
+  const auto open = attach_block(h, name);
+  if (!open) return open.error();
+  const auto text = [](const auto& padded) {
+    return std::string(padded.begin(), std::find(padded.begin(), padded.end(), '\0'));
+  };
+  return Found{made(h, *open), text(open->head.type), text(open->head.dtype)};
 }
 
 Result<std::vector<std::string>> Blocks::names(const Store& store, std::string_view type, std::string_view prefix) {

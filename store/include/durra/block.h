@@ -9,6 +9,7 @@
 #include <durra/store.h>
 
 namespace durra {
+struct FileRange;
 namespace detail {
 class Blocks;
 struct OpenBlock;
@@ -59,8 +60,16 @@ class Blocks {
   static Result<Block> attach(Store&, std::string_view name, const BlockKind&);
   // The names of all blocks of this type that begin so, in order.
   static Result<std::vector<std::string>> names(const Store&, std::string_view type, std::string_view prefix);
+  // What has this name, of whatever type: `not_found`.  The views live as long as the answer.
+  struct Found {
+    Block block;
+    std::string type, dtype;
+    BlockKind kind() const { return {type, dtype, block.shape_}; }
+  };
+  static Result<Found> find(Store&, std::string_view name);
 
   static std::byte* memory(const Block& b) noexcept { return b.memory_; }
+  static FileRange range(const Block&) noexcept;
   static const Shape& shape(const Block& b) noexcept { return b.shape_; }
 
  private:

@@ -1,5 +1,6 @@
 // Looking after a store: what the `durra` command does, as functions.  Any thread; a Store's rules hold.
 #pragma once
+#include <durra/block.h>
 #include <durra/store.h>
 
 #include <array>
@@ -15,6 +16,16 @@ using Progress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
 // How the index came to be used when a handle opened its store.
 enum class Opened : std::uint8_t { created, warm, clean, same_boot, rebuilt };
 const char* name(Opened) noexcept;
+
+// Where bytes lie in the store's file, for those who read it without durra.  `packed`: as numcodecs' LZ4.
+struct FileRange {
+  std::uint64_t offset, size;
+  bool packed;
+};
+// Of a record's payload, as it is stored; good while the Record, or a snapshot that shows it, is held.
+FileRange file_range(const Record&);
+// Of a block's memory; good while the Block lives, or the name is not dropped.
+FileRange file_range(const Block&);
 
 // The store as a whole.  Bytes unless the name says otherwise.
 struct Stats {

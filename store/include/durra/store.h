@@ -119,6 +119,7 @@ class Record {
 
  private:
   friend struct detail::Handle;
+  friend struct FileRange file_range(const Record&);
   Record() = default;
   const std::byte* payload_ = nullptr;
   std::size_t size_ = 0;
