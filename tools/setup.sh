@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The only place that installs anything: what durra needs on Debian 12, by groups.
-#   bash tools/setup.sh [build] [test] [proof] [index]     without arguments: build and test
-# build: to compile the library and the command.  test: for all tests.  proof: what the proofs
-# would skip without.  index: Debian's package lists, the demo's data.
+#   bash tools/setup.sh [build] [test] [proof] [python] [index]     without arguments: build and test
+# build: to compile the library and the command.  test: for all tests.  proof: what the proofs would skip without.
+# python (--with-python): Zarr and Dask, which read a store's arrays.  index: Debian's package lists, the demo's data.
 # Says what it installs; does nothing when all is there; needs root or sudo only when something is missing.
 set -eu
 
@@ -12,6 +12,7 @@ test="libgtest-dev librapidcheck-dev libsqlite3-dev python3-xxhash python3-lz4
   clang-14 libclang-rt-14-dev clang-format-16
   spin valgrind"
 proof="e2fsprogs xfsprogs btrfs-progs"
+python="python3-zarr python3-dask python3-fsspec python3-numcodecs"
 
 wanted="" index=0
 [ $# -gt 0 ] || set -- build test
@@ -20,8 +21,9 @@ for group in "$@"; do
     build) wanted="$wanted $build" ;;
     test) wanted="$wanted $build $test" ;;
     proof) wanted="$wanted $proof" ;;
+    python | --with-python) wanted="$wanted $python" ;;
     index) index=1 ;;
-    *) echo "setup: no group \"$group\"; there are build, test, proof and index" >&2; exit 2 ;;
+    *) echo "setup: no group \"$group\"; there are build, test, proof, python and index" >&2; exit 2 ;;
   esac
 done
 
