@@ -17,8 +17,9 @@
 namespace durra::test {
 
 const char* name(Act a) noexcept {
-  constexpr const char* kNames[] = {"put",  "put_if", "draft",  "erase",        "batch", "append", "consume",    "sync",  "compact",
-                                    "reopen", "other",  "killed", "killed_alone", "hold",  "let_go", "write_back", "settle"};
+  constexpr const char* kNames[] = {"put",          "put_if", "draft",   "erase",      "batch", "append",
+                                    "consume",      "sync",   "compact", "reopen",     "other", "killed",
+                                    "killed_alone", "hold",   "let_go",  "write_back", "settle"};
   return kNames[static_cast<std::size_t>(a)];
 }
 
@@ -175,7 +176,9 @@ class Runner {
         const auto old = s.get(text);
         return plain(s.put_if(text, value, old ? old->stamp() : absent, how));
       }
-      case Act::draft: return plain(s.put_with(text, value.size(), [&](auto to) { copy(value, to); }, how));
+      case Act::draft:
+        return plain(s.put_with(
+            text, value.size(), [&](auto to) { copy(value, to); }, how));
       case Act::erase: return s.erase(text);
       case Act::batch: return s.put(batch(i), how);
       case Act::append: return plain(s.append(kLog, value, how));
@@ -198,8 +201,10 @@ class Runner {
     Batch b;
     for (const Change& c : program_.ops[i].changes) {
       const std::string text = key_text(program_, c.key);
-      if (c.erase) b.erase(text);
-      else b.put(text, value_of(program_, i, c.key));
+      if (c.erase)
+        b.erase(text);
+      else
+        b.put(text, value_of(program_, i, c.key));
     }
     return b;
   }
@@ -224,8 +229,10 @@ class Runner {
     b.put(key_text(program_, cursor_key(program_)), value_of(program_, i, cursor_key(program_)) + more);
     tail_->save(b);
     const auto done = s.put(b, how);
-    if (done) consumed_ = more;
-    else tail_.reset();  // goes on where it was saved
+    if (done)
+      consumed_ = more;
+    else
+      tail_.reset();  // goes on where it was saved
     return done;
   }
   Result<void> hold(Store& s) {
@@ -243,7 +250,8 @@ class Runner {
       if (!now) return now.error();
       if (now->syncs >= before->syncs + 2) return {};
       ::usleep(2'000);
-      if (auto again = s.put("beat", std::to_string(i), {.durability = Durability::interval}); !again) return again.error();
+      if (auto again = s.put("beat", std::to_string(i), {.durability = Durability::interval}); !again)
+        return again.error();
     }
     return Error{Code::timeout, 0, 0, "the interval is over, and nothing was synced"};
   }

@@ -43,9 +43,7 @@ std::vector<unsigned> numbers(std::string_view text) {
 
 class Looker {
  public:
-  Looker(Store& s, const Program& p) : store_(s), program_(p) {
-    found_.ops.assign(key_count(p), Found::kAbsent);
-  }
+  Looker(Store& s, const Program& p) : store_(s), program_(p) { found_.ops.assign(key_count(p), Found::kAbsent); }
   Found all(bool tail) {
     scan();
     for (unsigned key = 0; key <= program_.keys; ++key) get(key);
@@ -64,7 +62,8 @@ class Looker {
       unsigned key = 0;
       const int op = op_of(program_, r.text(), key);
       if (op == Found::kAbsent) {
-        wrong("a scan shows under " + std::string(r.key()) + " what nobody put: " + std::string(r.text().substr(0, 24)));
+        wrong("a scan shows under " + std::string(r.key()) +
+              " what nobody put: " + std::string(r.text().substr(0, 24)));
       } else if (r.key().starts_with(kLogPrefix) ? key != event_key(program_, static_cast<unsigned>(op))
                                                  : r.key() != key_text(program_, key)) {
         wrong("the value of operation " + std::to_string(op) + " is under another key");
@@ -117,7 +116,7 @@ Promises::Promises(const Program& p, std::span<const Moment> moments) : program_
     const Moment& m = moments[i];
     if (m.begun == Moment::kNever) break;
     if (m.code != Moment::kOk && m.code != Moment::kNothing) continue;  // refused: the store as it was
-    if (op.act == Act::killed_alone && m.ok()) all_durable(m.done);  // it began with an orderly close
+    if (op.act == Act::killed_alone && m.ok()) all_durable(m.done);     // it began with an orderly close
     for (const Change& c : op.changes)
       versions_[c.key].push_back({c.erase ? Found::kAbsent : static_cast<int>(i), m.begun,
                                   m.ok() && durable_itself(op) ? m.done : Moment::kNever,
@@ -158,13 +157,13 @@ Promises::Verdict Promises::judge_key(const Found& f, unsigned key, std::uint64_
 
 Promises::Verdict Promises::judge_batch(const Found& f, unsigned op, std::uint64_t moment) const {
   const auto& changes = program_.ops[op].changes;
-  const bool seen = std::any_of(changes.begin(), changes.end(), [&](const Change& c) {
-    return !c.erase && f.ops[c.key] == static_cast<int>(op);
-  });
+  const bool seen = std::any_of(changes.begin(), changes.end(),
+                                [&](const Change& c) { return !c.erase && f.ops[c.key] == static_cast<int>(op); });
   if (!seen) return {};
   for (const Change& c : changes) {
     const auto& of_key = versions_[c.key];
-    const auto at = std::find_if(of_key.begin(), of_key.end(), [&](const Version& v) { return v.batch == static_cast<int>(op); });
+    const auto at =
+        std::find_if(of_key.begin(), of_key.end(), [&](const Version& v) { return v.batch == static_cast<int>(op); });
     if (at != of_key.end() && !matches(f, c.key, static_cast<std::size_t>(at - of_key.begin()), moment))
       return {Broken::half_a_batch, "of batch " + std::to_string(op) + " key " + std::to_string(c.key) + " is missing"};
   }
@@ -176,7 +175,8 @@ Promises::Verdict Promises::judge_feed(const Found& f) const {
   for (unsigned op = 0; op < program_.ops.size(); ++op) {
     if (program_.ops[op].act != Act::append) continue;
     const bool there = f.ops[event_key(program_, op)] != Found::kAbsent;
-    const auto read = std::count(f.read.begin(), f.read.end(), op), shown = std::count(f.shown.begin(), f.shown.end(), op);
+    const auto read = std::count(f.read.begin(), f.read.end(), op),
+               shown = std::count(f.shown.begin(), f.shown.end(), op);
     if (read > 1 || shown > 1 || (read != 0 && shown != 0))
       return {Broken::feed, "event " + std::to_string(op) + " is shown twice"};
     if (f.tail && there && read + shown != 1)

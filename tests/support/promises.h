@@ -12,11 +12,11 @@ namespace durra::test {
 // What somebody found in a store: per key the operation whose value it has.
 struct Found {
   static constexpr int kAbsent = -1;
-  std::vector<int> ops;        // by key; the cursor's and the events' too
-  std::vector<unsigned> read;  // events that the cursor says were consumed
-  std::vector<unsigned> shown; // events that the tail shows next, if it was asked
-  bool tail = false;           // it was asked
-  std::string wrong;           // what no store may show: torn values, a get that differs from the scan
+  std::vector<int> ops;         // by key; the cursor's and the events' too
+  std::vector<unsigned> read;   // events that the cursor says were consumed
+  std::vector<unsigned> shown;  // events that the tail shows next, if it was asked
+  bool tail = false;            // it was asked
+  std::string wrong;            // what no store may show: torn values, a get that differs from the scan
   bool operator==(const Found&) const = default;
 };
 // By gets and by a scan.  `tail`: also by the tail, which takes its name for a while.

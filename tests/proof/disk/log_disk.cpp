@@ -15,8 +15,8 @@ constexpr std::uint64_t kBlock = 4096, kEntriesMax = 1 << 20, kDataMax = 1ull <<
 // Takes memory only where it is touched.
 template <class T>
 T* shared_memory(std::uint64_t count) {
-  void* const at = ::mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE,
-                          -1, 0);
+  void* const at =
+      ::mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (at == MAP_FAILED) throw std::bad_alloc();
   return static_cast<T*>(at);
 }
@@ -30,7 +30,7 @@ LogDisk::LogDisk(std::uint64_t size)
       data_(shared_memory<std::byte>(kDataMax)),
       touched_(shared_memory<std::uint8_t>(size / kBlock)),
       log_(shared_memory<Entry>(kEntriesMax)),
-      shared_(new (shared_memory<Shared>(1)) Shared{}) {}
+      shared_(new(shared_memory<Shared>(1)) Shared{}) {}
 
 LogDisk::~LogDisk() {
   ::munmap(now_, size_);

@@ -25,7 +25,7 @@ class LogDisk {
   void flush();
 
   // ---- The log.
-  void log(bool on);              // on: begins anew
+  void log(bool on);               // on: begins anew
   std::uint64_t position() const;  // how many entries it has
   bool overflowed() const;
 

@@ -52,7 +52,8 @@ std::string made(const FileSystem& fs, const std::string& folder, std::string& w
   const std::string path = folder + "/" + fs.name;
   { const std::ofstream create(path); }
   if (::truncate(path.c_str(), static_cast<off_t>(kDiskSize)) != 0) why = "no space";
-  const std::string command = "PATH=$PATH:/usr/sbin:/sbin; " + std::string(fs.make) + " " + path + " >" + folder + "/said 2>&1";
+  const std::string command =
+      "PATH=$PATH:/usr/sbin:/sbin; " + std::string(fs.make) + " " + path + " >" + folder + "/said 2>&1";
   if (why.empty() && std::system(command.c_str()) != 0) {
     std::ifstream said(folder + "/said");
     why = "mkfs: " + std::string(std::istreambuf_iterator<char>(said), {});
@@ -75,8 +76,12 @@ struct Told {
 class Bench {
  public:
   Bench(Workers& workers, Proof& proof, const Scratch& scratch)
-      : workers_(workers), proof_(proof), fuse_(scratch / "fuse" + std::to_string(::getpid())),
-        mount_(scratch / "mount" + std::to_string(::getpid())), store_(mount_ + "/s.durra"), disk_(kDiskSize) {
+      : workers_(workers),
+        proof_(proof),
+        fuse_(scratch / "fuse" + std::to_string(::getpid())),
+        mount_(scratch / "mount" + std::to_string(::getpid())),
+        store_(mount_ + "/s.durra"),
+        disk_(kDiskSize) {
     ::mkdir(fuse_.c_str(), 0700);
     ::mkdir(mount_.c_str(), 0700);
     void* const at = ::mmap(nullptr, sizeof(Told), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -203,8 +208,10 @@ class Bench {
   // In a child.  What is wrong with the store, or "".
   std::string check(const Promises& promises, std::uint64_t at) {
     if (const char* folder = std::getenv("DURRA_PROOF_KEEP"))
-      std::filesystem::copy_file(store_, std::string(folder) + "/" + fs_->name + "." + std::to_string(program_.seed) +
-                                             "." + std::to_string(at), std::filesystem::copy_options::overwrite_existing);
+      std::filesystem::copy_file(
+          store_,
+          std::string(folder) + "/" + fs_->name + "." + std::to_string(program_.seed) + "." + std::to_string(at),
+          std::filesystem::copy_options::overwrite_existing);
     Options o = program_.options;
     o.mode = Mode::open;
     auto store = open(store_, o);
