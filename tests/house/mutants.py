@@ -1,5 +1,5 @@
-# The tables of tests/mutants and what RESULTS.md says of them are about the same mutants; enough of them are killed; the
-# test that a row names as its killer exists.
+# The tables of tests/mutants and what RESULTS.md says of them are about the same mutants; enough of them are killed;
+# the test that a row names as its killer exists.
 import re
 import sys
 
