@@ -106,9 +106,10 @@ class Judge:
     def is_green(self, killer):
         if killer not in self.green:
             plain = run(killer, "", 600)
-            self.green[killer] = None if plain.failed else plain.seconds
-            if plain.failed:
-                print(f"not green without a mutant, so it kills nothing: {killer}: {plain.failed}", flush=True)
+            why = plain.failed or ("there is no such test" if "[==========] 0 tests" in plain.said else "")
+            self.green[killer] = None if why else plain.seconds
+            if why:
+                print(f"not green without a mutant, so it kills nothing: {killer}: {why}", flush=True)
         return self.green[killer] is not None
 
     def judge(self, mutant, everything):
@@ -125,7 +126,8 @@ class Judge:
 
 
 def known_to_die():
-    return set(re.findall(r"^\| (\w+) \| \w+\.txt \| \w+ ", RESULTS.read_text(encoding="utf-8"), re.M))
+    killed = RESULTS.read_text(encoding="utf-8").split("\n## ")[0]
+    return set(re.findall(r"^\| (\w+) \| \w+\.txt \|", killed, re.M))
 
 
 def choose(mutants, arguments, seed):
