@@ -124,8 +124,25 @@ Result<void> check_control(Handle& h) noexcept {
   return {};
 }
 
+// How far the file must reach for region r.  A power cut may leave a part of a region; a rebuild seals it, and nobody
+// appends to it any more: then only its records must be there.  What a CLAIMED region or run needs may not be there
+// yet: nor a BODY that does not say yet of which.
+std::uint64_t needed_end(const Space& space, std::uint64_t r) noexcept {
+  const std::uint64_t head = space.home_of(space.region_offset(r));
+  switch (format::unpack(shared::state_load(space.descriptor(head).state)).state) {
+    case format::RegionState::free:
+    case format::RegionState::claimed:
+    case format::RegionState::body: return 0;
+    case format::RegionState::sealed:
+    case format::RegionState::compacting:
+    case format::RegionState::retired:
+      return space.region_offset(head) + shared::tail_load(space.descriptor(head).tail);
+    default: return space.region_offset(r + 1);
+  }
+}
+
 // A file that was cut short is not used by its index: a claim would make it longer again, and a node that was cut off
-// would read as zeros, as one without keys.  What a CLAIMED region or run needs may not be there yet.
+// would read as zeros, as one without keys.
 Result<void> check_end(Handle& h) {
   auto now = os::info(h.file);
   if (!now) return now.error();
@@ -133,16 +150,11 @@ Result<void> check_end(Handle& h) {
   const std::uint64_t regions = (now->size - space.super().regions_offset) / space.region_size();
   const std::uint64_t hint = std::min(shared::raised_load(space.control().region_hint), space.region_count());
   for (std::uint64_t r = regions; r < hint; ++r) {
-    const std::uint64_t head = space.home_of(space.region_offset(r));
-    const auto state = format::unpack(shared::state_load(space.descriptor(head).state)).state;
-    // BODY, and not home_of's head: taken by a run that is being claimed, and does not say of which yet.
-    if (state == format::RegionState::free || state == format::RegionState::claimed ||
-        state == format::RegionState::body)
-      continue;
+    const std::uint64_t end = needed_end(space, r);
+    if (end <= now->size) continue;
     now = os::info(h.file);  // again: a living claimer makes the file longer before the region is OPEN
     if (!now) return now.error();
-    if (now->size < space.region_offset(r) + space.region_size())
-      return Error{Code::damaged, 0, now->size, "the file has lost its end"};
+    if (end > now->size) return Error{Code::damaged, 0, now->size, "the file has lost its end"};
   }
   return {};
 }

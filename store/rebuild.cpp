@@ -65,7 +65,9 @@ void set_state(Handle& h, std::uint64_t r, const RegionWord& w) noexcept {
 }
 
 void free_region(Handle& h, std::uint64_t r, std::uint64_t generation) noexcept {
-  const RegionWord now = format::unpack(shared::state_load(h.space.descriptor(r).state));
+  format::Descriptor& d = h.space.descriptor(r);
+  const RegionWord now = format::unpack(shared::state_load(d.state));
+  if (generation == 0) shared::tail_store(d.tail, 0);  // never used: its claim was lost in part
   if (now == RegionWord{RegionState::free, RegionType::data, false, 0, generation}) return;
   set_state(h, r, {RegionState::free, RegionType::data, false, 0, generation});
 }
@@ -123,6 +125,21 @@ void make_void(Handle& h, std::uint64_t at) noexcept {
   shared::draft_store(header->word, 0);
 }
 
+// A region that was over may be kept though not all is there that was synced in it: the next life had begun to write.
+// Then its mark is lowered on the disk before its state says that the mark counts, or a power cut between the two would
+// look like damage.
+Result<void> lower_marks(Handle& h, const Survey& survey) {
+  bool lowered = false;
+  for (const Judgement& j : survey.judgements) {
+    std::uint64_t& word = h.space.descriptor(j.region).synced;
+    const std::uint64_t g = j.header.generation;
+    if (!j.keep || format::untag(shared::hint_load(word), g) * 8 <= j.synced) continue;
+    shared::hint_store(word, format::tagged(g, j.synced / 8));
+    lowered = true;
+  }
+  return lowered ? os::sync(h.file) : Result<void>{};
+}
+
 void carry_out(Handle& h, const Judgement& j, Survey& survey) noexcept {
   if (!j.keep) return free_region(h, j.region, j.generation);
   keep_region(h, j.region, j.header, j.end, j.synced);
@@ -165,6 +182,7 @@ Result<Survey> judge_all(Handle& h) {
     survey.judgements.push_back(*judged);
     r += judged->covers;
   }
+  if (auto done = lower_marks(h, survey); !done) return done.error();
   for (const std::uint64_t at : survey.notes.broken) make_void(h, at);
   for (const Judgement& j : survey.judgements) {
     carry_out(h, j, survey);
