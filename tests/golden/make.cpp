@@ -1,4 +1,5 @@
-// Makes the golden files' stores:  golden_make FOLDER.  tests/golden/run.py --make packs them and writes their listings.
+// Makes the golden files' stores:  golden_make FOLDER.  tests/golden/run.py --make packs them and writes their
+// listings.
 #include <durra/care.h>
 #include <unistd.h>
 

@@ -177,13 +177,15 @@ class Nursery {
   void judge_family(Slot& slot, pid_t pid) {
     ++round_.families;
     slot.orphans = pid;
-    // A seat looks alive also while somebody reaps it, who may have to wait for a CPU.
+    // A seat looks alive also while somebody reaps it, who may have to wait for a CPU, or for us because he is stopped.
     const std::uint64_t until = now_ns() + 2'000'000'000;
     while (seems_alive(pid)) {
       if (now_ns() > until) {
         ledger_.note_violation("a forked child keeps its dead parent's seat", 0, 0, static_cast<std::uint64_t>(pid));
         break;
       }
+      for (const Slot& other : slots_)
+        if (other.fate.end == End::stopped && other.pid > 0) ::kill(other.pid, SIGCONT);
       tools::nap(std::chrono::microseconds(50));
     }
     if (random_.one_in(2)) end_orphans(slot);
