@@ -39,4 +39,10 @@ class Compacting {
 // COMPACTING → SEALED: what was not copied stays where it is.
 void stop_compaction(Handle&, LocalSeat&) noexcept;
 
+// The hints of garbage, which choose the victims, from the index: they are lost with a process that dies, and by a
+// rebuild.  A look-up for each record of every region in which something was superseded.  Precondition: no pin.
+void recount(Handle&, LocalSeat&) noexcept;
+// The same, for writers that would answer `full`: it takes at most a hundredth of this handle's time.  False: not now.
+bool recount_sometimes(Handle&, LocalSeat&) noexcept;
+
 }  // namespace durra::detail

@@ -19,33 +19,6 @@ namespace durra {
 namespace detail {
 namespace {
 
-using format::RegionState;
-
-// The hints of garbage are lost with a process that dies, and by a rebuild.  Where something was superseded since the
-// region's birth but the hint is small, the records are looked up.
-void recount(Handle& h, LocalSeat& seat, std::uint64_t r) noexcept {
-  OperationPin pinned(h, seat);
-  if (!pinned) return;
-  format::Descriptor& d = h.space.descriptor(r);
-  const auto w = format::unpack(shared::state_load(d.state));
-  const bool quiet = w.state == RegionState::sealed || w.state == RegionState::partial;
-  if (!quiet || w.type != format::RegionType::data ||
-      shared::dead_mark_load(d.may_hold_dead) == format::nothing_dead(w.generation))
-    return;
-  const std::uint64_t base = h.space.region_offset(r);
-  const std::uint64_t end = base + shared::tail_load(d.tail);
-  std::uint64_t dead = 0;
-  for (std::uint64_t at = base + format::kRegionData; at < end;) {
-    RecordRef record;
-    if (h.space.locate(at, record) != nullptr || record.size() > end - at) return;
-    const Lookup head = find(h, {record.tag(), record.key()});
-    const bool is_live = head.found == Found::record && resolve(h, head.record).record.at == record.at;
-    if (!is_live) dead += record.size();
-    at += record.size();
-  }
-  shared::hint_store(d.dead, format::tagged(w.generation, dead));
-}
-
 class Run {
  public:
   Run(Handle& h, LocalSeat& seat, const CompactOptions& options, const Progress& progress) noexcept
@@ -57,8 +30,7 @@ class Run {
     reap_dead(h_);
     stop_compaction(h_, seat_);
     leave_region(h_, seat_);
-    const std::uint64_t regions = h_.space.regions();
-    for (std::uint64_t r = 0; r < regions; ++r) recount(h_, seat_, r);
+    recount(h_, seat_);
     // What a round frees may let the next one move more; nothing retired: there is nothing left to win.
     std::uint64_t last = ~0ull;
     for (int i = 0; i < 8 && last != out_.regions_retired; ++i) {

@@ -121,6 +121,7 @@ struct Handle {
   Holds holds;
   std::atomic<std::uint64_t> descriptors_ready{0};  // regions whose descriptor is backed by disk blocks
   std::atomic<std::uint64_t> last_reap_ns{0};
+  std::atomic<std::uint64_t> next_recount_ns{0};  // os::steady_ns()
 
   // Null, or why no operation may run in this process: `forked`, `read_only`.
   std::optional<Error> refuse_read() const noexcept {

@@ -113,19 +113,26 @@ void tidy_a_little(Handle& h, LocalSeat& seat) noexcept {
   }
 }
 
+namespace {
+
+// Each round retires a region, or rules one out: no more than there are.
+bool compact_until_free(Handle& h, LocalSeat& seat) {
+  for (std::uint64_t i = 0; i < h.space.region_count(); ++i) {
+    if (!begin_compaction(h, seat, Worth::some) || !finish_compaction(h, seat)) return false;
+    if (free_some(h)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 bool make_free(Handle& h, LocalSeat& seat) {
   if (seat.compacting) return false;
   if (free_some(h)) return true;
   const Compacting now(seat);
   reclaim_index(h, seat, {.share = 240, .nodes = ~0u});
   retire_blocks(h, seat, true);
-  // Each round retires a region, or rules one out: no more than there are.
-  bool won = free_some(h);
-  for (std::uint64_t i = 0; i < h.space.region_count() && !won; ++i) {
-    if (!begin_compaction(h, seat, Worth::some) || !finish_compaction(h, seat)) break;
-    won = free_some(h);
-  }
-  return won;
+  return free_some(h) || compact_until_free(h, seat) || (recount_sometimes(h, seat) && compact_until_free(h, seat));
 }
 
 }  // namespace durra::detail

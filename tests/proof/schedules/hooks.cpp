@@ -108,7 +108,8 @@ void __tsan_atomic_signal_fence(int) {}
   void __tsan_unaligned_write##N(void* p) { s::plain(p, N, true, PLACE); }
 PLAIN(1)
 PLAIN(2)
-PLAIN(4) PLAIN(8) PLAIN(16)
+PLAIN(4)
+PLAIN(8) PLAIN(16)
 
 #define UPDATE(BITS, T, NAME, EXPRESSION)                                    \
   T __tsan_atomic##BITS##_##NAME(volatile T* p, T v, int order) {            \
