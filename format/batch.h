@@ -46,6 +46,7 @@ constexpr std::uint64_t decision(Verdict v, std::uint64_t value = 0) noexcept {
 }
 constexpr Verdict verdict_of(std::uint64_t word) noexcept {
   const std::uint64_t v = word & 0xffff;
+  if (word == static_cast<std::uint64_t>(Verdict::fixed)) return Verdict::none;  // no clock ever shows 0
   return v <= static_cast<std::uint64_t>(Verdict::mismatched) ? static_cast<Verdict>(v) : Verdict::none;
 }
 constexpr std::uint64_t value_of(std::uint64_t word) noexcept { return word >> 16; }

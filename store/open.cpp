@@ -258,6 +258,7 @@ Result<void> join_read_only(Handle& h, const Options& o) {
   h.reader = *std::move(reader);
   auto recover = lock_recover(h, o.patience);
   if (!recover) return recover.error();
+  if (auto done = check_control(h); !done) return done;  // pins are locks on bytes by the epoch
   const auto now = os::identity(h.file);
   if (!now) return now.error();
   const auto file = os::info(h.file);

@@ -55,6 +55,7 @@ Result<Record> get(Handle& h, const Key& key) {
     return cell.error();
   RecordRef r;
   if (find_quickly(h, wanted, r) && format::is_put(r.shape.kind) && !r.shape.compressed &&
+      shared::stamp_load(r.header->stamp) != 0 &&  // else the check is no check: rot may look like one
       (shared::check_load(r.header->word) & format::kStamped) != 0) [[likely]]
     return h.record_in_place(r, *cell);
   return answer(h, find(h, wanted), *cell);

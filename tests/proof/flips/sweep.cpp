@@ -19,8 +19,11 @@ std::set<std::uint64_t> values_for(const Image& image, std::uint64_t at) {
   return values;
 }
 
-// Bytes of which there are many alike: one bit in 64, another with each seed.
+// Bytes of which there are many alike, zeros between zeros first of all: one bit in 64, another with each seed.
 bool is_bulk(const Image& image, Way way, std::uint64_t at) {
+  const auto& w = image.words;
+  const std::uint64_t i = at / 8;
+  if (w[i] == 0 && i >= 2 && i + 1 < w.size() && w[i - 1] == 0 && w[i - 2] == 0 && w[i + 1] == 0) return true;
   if (at < image.super().regions_offset) return false;
   const std::string place = place_of(image, at);
   if (way == Way::recovered && (place == "beyond tail" || place == "free region" || place == "index node")) return true;

@@ -83,6 +83,7 @@ TEST_F(BatchFormat, a_count_beyond_the_limit_is_no_batch) {
 TEST(Decision, says_what_was_packed) {
   for (int v = 0; v <= 7; ++v) EXPECT_EQ(verdict_of(decision(static_cast<Verdict>(v), 77)), static_cast<Verdict>(v));
   EXPECT_EQ(value_of(decision(Verdict::fixed, 77)), 77u);
+  EXPECT_EQ(verdict_of(decision(Verdict::fixed, 0)), Verdict::none);
   for (const std::uint64_t rot : {8ull, 0xffffull, ~0ull}) EXPECT_EQ(verdict_of(rot), Verdict::none);
 }
 

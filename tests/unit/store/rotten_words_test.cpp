@@ -65,6 +65,17 @@ TEST_F(RottenWords, a_generation_near_its_end_is_damage) {
   expect_damaged(format::kControlOffset, true);
 }
 
+// Who only reads pins by a lock on a byte that the epoch chooses: beyond all bytes it was `io`.
+TEST_F(RottenWords, an_epoch_near_its_end_is_damage_also_to_readers) {
+  write(format::kControlOffset + offsetof(format::Control, epoch), ~std::uint64_t{0} >> 1);
+  Options options;
+  options.mode = Mode::read_only;
+  const auto store = open(path_, options);
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, Code::damaged);
+  expect_damaged(format::kControlOffset, false);
+}
+
 TEST_F(RottenWords, hints_may_say_anything) {
   for (const auto field : {offsetof(format::Control, free_hint), offsetof(format::Control, partial_hint),
                            offsetof(format::Control, index_region)}) {
