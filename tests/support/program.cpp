@@ -27,11 +27,12 @@ std::string key_text(const Program& p, unsigned key) {
   return key == cursor_key(p) ? "cursor" : "k" + std::to_string(key);
 }
 
-std::string value_of(const Program& p, unsigned op, unsigned key) {
-  const std::string head = std::to_string(op) + ":" + std::to_string(key) + ":";
-  if (key == cursor_key(p)) return head;
-  const std::size_t size = p.ops[op].size;
-  return head + (size > head.size() ? noise(size - head.size(), p.seed * 1'000'003 + op * 1'009 + key) : "");
+const std::string& value_of(const Program& p, unsigned op, unsigned key) {
+  static const std::string kNone;
+  const auto& changes = p.ops[op].changes;
+  for (std::size_t i = 0; i < changes.size(); ++i)
+    if (changes[i].key == key) return p.values[op][i];
+  return kNone;
 }
 
 // ---- Chance ---------------------------------------------------------------------------------------------------------
@@ -54,6 +55,7 @@ class Generator {
       case Act::killed_alone: op.changes = {{below(shape_.keys)}}; break;
       case Act::erase: op.changes = {{below(shape_.keys), true}}; break;
       case Act::batch: op.changes = batch(); break;
+      case Act::consume: op.durability = Durability::power; break;  // else a name taken over outlives its effects
       default: break;
     }
     return op;
@@ -124,17 +126,29 @@ Program random_program(std::uint64_t seed, const Shape& shape) {
     if (op.act == Act::append) op.changes = {{event_key(p, i)}};
     if (op.act == Act::consume) op.changes = {{cursor_key(p)}};
   }
+  make_values(p);
   return p;
 }
 
+void make_values(Program& p) {
+  p.values.assign(p.ops.size(), {});
+  for (unsigned i = 0; i < p.ops.size(); ++i)
+    for (const Change& c : p.ops[i].changes) {
+      std::string value = std::to_string(i) + ":" + std::to_string(c.key) + ":";
+      const std::size_t size = c.key == cursor_key(p) ? 0 : p.ops[i].size;
+      if (size > value.size()) value += noise(size - value.size(), p.seed * 1'000'003 + i * 1'009 + c.key);
+      p.values[i].push_back(std::move(value));
+    }
+}
+
 // ---- Running --------------------------------------------------------------------------------------------------------
-namespace {
 
-class Runner {
+class Execution::Runner {
  public:
-  Runner(const std::string& path, const Program& p, const Observer& o) : path_(path), program_(p), observer_(o) {}
+  Runner(std::string path, const Program& p, Observer o)
+      : path_(std::move(path)), program_(p), observer_(std::move(o)) {}
 
-  Result<void> run(unsigned i) {
+  Result<void> one(unsigned i) {
     const Op& op = program_.ops[i];
     switch (op.act) {
       case Act::other: current_ = 1 - current_; return {};
@@ -272,15 +286,18 @@ class Runner {
     return Error{static_cast<Code>(WEXITSTATUS(status) - 1), 0, 0, "in another process"};
   }
 
+  friend class Execution;
   const std::string path_;
   const Program& program_;
-  const Observer& observer_;
+  const Observer observer_;
   std::array<std::optional<Store>, 2> stores_;
   std::size_t current_ = 0, reader_ = 0;  // the handles that work, and that the tail is of
   std::optional<Snapshot> held_;
   std::optional<Tail> tail_;
   std::string consumed_;
 };
+
+namespace {
 
 bool allowed(const Op& op, Code code) {
   if (code == Code::full) return true;
@@ -290,15 +307,18 @@ bool allowed(const Op& op, Code code) {
 
 }  // namespace
 
-std::string run(const std::string& path, const Program& p, std::span<Moment> moments, const Observer& observer) {
-  Runner runner(path, p, observer);
-  for (unsigned i = 0; i < p.ops.size(); ++i) {
-    moments[i].begun = observer.now();
-    const auto done = runner.run(i);
-    moments[i].code = done ? Moment::kOk : static_cast<int>(done.error().code);
-    moments[i].done = observer.now();
-    if (!done && !allowed(p.ops[i], done.error().code))
-      return "operation " + std::to_string(i) + ", " + name(p.ops[i].act) + ": " + done.error().message();
+Execution::Execution(std::string path, const Program& p, Observer o)
+    : runner_(std::make_unique<Runner>(std::move(path), p, std::move(o))) {}
+Execution::~Execution() = default;
+
+std::string Execution::run(unsigned from, unsigned to) {
+  for (unsigned i = from; i < to; ++i) {
+    const Op& op = runner_->program_.ops[i];
+    runner_->observer_.begun(i);
+    const auto done = runner_->one(i);
+    runner_->observer_.done(i, done ? Moment::kOk : static_cast<int>(done.error().code));
+    if (!done && !allowed(op, done.error().code))
+      return "operation " + std::to_string(i) + ", " + name(op.act) + ": " + done.error().message();
   }
   return "";
 }

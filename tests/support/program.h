@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,6 +49,7 @@ struct Program {
   Options options;  // of both handles
   unsigned keys = 0;
   std::vector<Op> ops;
+  std::vector<std::vector<std::string>> values{};  // of each operation, in the order of its changes
 };
 
 // What a random program may do.
@@ -59,6 +61,7 @@ struct Shape {
   bool interval = false;  // puts without a durability of their own are synced by a thread
 };
 Program random_program(std::uint64_t seed, const Shape&);
+void make_values(Program&);  // of a program whose operations were written down; random ones have them
 
 // Keys beyond those that a program puts: what its tail has consumed, and the event that its operation `op` appended.
 inline unsigned cursor_key(const Program& p) { return p.keys; }
@@ -66,8 +69,8 @@ inline unsigned event_key(const Program& p, unsigned op) { return p.keys + 1 + o
 std::string key_text(const Program&, unsigned key);  // not of events: they have keys of their own
 inline constexpr std::string_view kLog = "events", kLogPrefix = "events/", kTail = "reader";
 
-// What operation `op` puts under `key`; of the cursor only how it begins.
-std::string value_of(const Program&, unsigned op, unsigned key);
+// What operation `op` puts under `key`, which it changes; of the cursor only how it begins.
+const std::string& value_of(const Program&, unsigned op, unsigned key);
 
 // When an operation was begun and done, in the reckoning of whoever cuts the power; `code`: what it answered.
 struct Moment {
@@ -78,12 +81,24 @@ struct Moment {
   bool ok() const { return code == kOk; }
 };
 
-// Runs it from the beginning, and leaves the store open or not as the program does.  Stops at the first answer that no
-// operation of a program may give; that is returned, else "".
 struct Observer {
-  std::function<std::uint64_t()> now;
+  std::function<void(unsigned op)> begun;
+  std::function<void(unsigned op, int code)> done;  // of Moment
   std::function<void(std::uint64_t random)> write_back = [](std::uint64_t) {};
 };
-std::string run(const std::string& path, const Program&, std::span<Moment>, const Observer&);
+
+// A program at work, in one process.
+class Execution {
+ public:
+  Execution(std::string path, const Program&, Observer);
+  ~Execution();  // closes in order
+  Execution(const Execution&) = delete;
+  // The operations [from, to).  Stops at the first answer that none may give; that is returned, else "".
+  std::string run(unsigned from, unsigned to);
+
+ private:
+  class Runner;
+  const std::unique_ptr<Runner> runner_;
+};
 
 }  // namespace durra::test

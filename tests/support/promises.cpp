@@ -26,7 +26,8 @@ int op_of(const Program& p, std::string_view text, unsigned& key) {
   if (first.ec != std::errc{} || op >= p.ops.size() || first.ptr == text.data() + text.size()) return Found::kAbsent;
   const auto second = std::from_chars(first.ptr + 1, text.data() + text.size(), key);
   if (second.ec != std::errc{} || key >= key_count(p)) return Found::kAbsent;
-  const std::string whole = value_of(p, op, key);
+  const std::string& whole = value_of(p, op, key);
+  if (whole.empty()) return Found::kAbsent;
   const bool same = key == cursor_key(p) ? text.starts_with(whole) : text == whole;
   return same ? static_cast<int>(op) : Found::kAbsent;
 }
@@ -58,7 +59,7 @@ class Looker {
   void scan() {
     auto records = store_.records();
     for (const Record& r : records) {
-      if (r.key().empty() || r.key()[0] == '\0' || r.key() == "beat") continue;
+      if (r.key().empty() || r.key()[0] == '\0' || r.key() == "beat" || r.key() == kAfterwards) continue;
       unsigned key = 0;
       const int op = op_of(program_, r.text(), key);
       if (op == Found::kAbsent) {
@@ -109,12 +110,14 @@ class Looker {
 
 Found look(Store& s, const Program& p, bool tail) { return Looker(s, p).all(tail); }
 
-Promises::Promises(const Program& p, std::span<const Moment> moments) : program_(p), versions_(key_count(p)) {
+Promises::Promises(const Program& p, std::span<const Moment> moments, std::size_t on_disk)
+    : program_(p), versions_(key_count(p)) {
   for (auto& of_key : versions_) of_key.push_back({Found::kAbsent, 0, 0, -1});
   for (std::size_t i = 0; i < p.ops.size(); ++i) {
     const Op& op = p.ops[i];
     const Moment& m = moments[i];
     if (m.begun == Moment::kNever) break;
+    if (i + 1 == on_disk && m.code != Moment::kOk) all_durable(0);
     if (m.code != Moment::kOk && m.code != Moment::kNothing) continue;  // refused: the store as it was
     if (op.act == Act::killed_alone && m.ok()) all_durable(m.done);     // it began with an orderly close
     for (const Change& c : op.changes)
@@ -122,6 +125,7 @@ Promises::Promises(const Program& p, std::span<const Moment> moments) : program_
                                   m.ok() && durable_itself(op) ? m.done : Moment::kNever,
                                   op.act == Act::batch ? static_cast<int>(i) : -1});
     if (m.ok() && makes_all_durable(op)) all_durable(m.done);
+    if (i + 1 == on_disk) all_durable(0);
   }
 }
 

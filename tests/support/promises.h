@@ -9,6 +9,9 @@
 
 namespace durra::test {
 
+// Put by whoever checks that the store works on; looks pass it over.
+inline constexpr std::string_view kAfterwards = "afterwards";
+
 // What somebody found in a store: per key the operation whose value it has.
 struct Found {
   static constexpr int kAbsent = -1;
@@ -26,7 +29,8 @@ enum class Broken : std::uint8_t { nothing, torn, lost, half_a_batch, feed };
 
 class Promises {
  public:
-  Promises(const Program&, std::span<const Moment>);
+  // `on_disk`: so many operations had their effects on the disk before anything else happened.
+  Promises(const Program&, std::span<const Moment>, std::size_t on_disk = 0);
 
   struct Verdict {
     Broken what = Broken::nothing;

@@ -137,7 +137,9 @@ class Bench {
     disk_.log(true);
     if (!mounted()) throw std::runtime_error(std::string("mount ") + fs_->name + ": " + std::strerror(errno));
     std::fill(told_->moments.begin(), told_->moments.end(), Moment{});
-    const std::string wrong = outcome([&] { return run(store_, program_, told_->moments, observer()); }, 120);
+    const std::string wrong = outcome(
+        [&] { return Execution(store_, program_, observer()).run(0, static_cast<unsigned>(program_.ops.size())); },
+        120);
     unmount();
     ends_ = disk_.position();
     disk_.log(false);
@@ -155,7 +157,11 @@ class Bench {
       }
       if (fd >= 0) ::close(fd);
     };
-    return {[&] { return disk_.position(); }, write_back};
+    return {[&](unsigned op) { told_->moments[op].begun = disk_.position(); },
+            [&](unsigned op, int code) {
+              told_->moments[op] = {told_->moments[op].begun, disk_.position(), code};
+            },
+            write_back};
   }
 
   std::vector<std::uint64_t> places(unsigned cuts) {
@@ -224,9 +230,9 @@ class Bench {
     const auto verdict = promises.judge(look(*store, program_, true), at);
     told_->broken = verdict.what;
     if (verdict.what != Broken::nothing) return verdict.story;
-    if (const auto put = store->put("afterwards", "works", {.durability = Durability::power}); !put)
+    if (const auto put = store->put(kAfterwards, "works", {.durability = Durability::power}); !put)
       return "a put afterwards: " + put.error().message();
-    if (const auto got = store->get("afterwards"); !got || got->text() != "works") return "a get afterwards";
+    if (const auto got = store->get(kAfterwards); !got || got->text() != "works") return "a get afterwards";
     const auto seen = verify(store_);
     if (!seen) return "verify: " + seen.error().message();
     if (!seen->damage.empty())
