@@ -109,7 +109,8 @@ void __tsan_atomic_signal_fence(int) {}
 PLAIN(1)
 PLAIN(2)
 PLAIN(4)
-PLAIN(8) PLAIN(16)
+PLAIN(8)
+PLAIN(16)
 
 #define UPDATE(BITS, T, NAME, EXPRESSION)                                    \
   T __tsan_atomic##BITS##_##NAME(volatile T* p, T v, int order) {            \
