@@ -194,6 +194,8 @@ Result<void> make_trusted(Handle& h, format::Trust trust, const format::Identity
     shared::guarded_store(control.clean, format::kDirty);
     forget_failures(h, now);
     shared::identity_store(control, {});  // whoever finds a rebuild half done starts over, also in the same boot
+    if (in_order)                         // on the disk too: a CLEAN mark must not outlive the index that it speaks of
+      if (auto done = os::sync(h.file); !done) return done;
     if (auto done = rebuild(h, in_order); !done) return done;
   } else if (auto whole = check_end(h); !whole) {
     return whole;
