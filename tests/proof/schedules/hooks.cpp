@@ -101,6 +101,7 @@ void __tsan_atomic_thread_fence(int order) {
 }
 void __tsan_atomic_signal_fence(int) {}
 
+// clang-format off: it takes the uses of a macro for parts of one declaration
 #define PLAIN(N)                                                           \
   void __tsan_read##N(void* p) { s::plain(p, N, false, PLACE); }           \
   void __tsan_write##N(void* p) { s::plain(p, N, true, PLACE); }           \
@@ -131,10 +132,14 @@ PLAIN(16)
   int __tsan_atomic##BITS##_compare_exchange_weak(volatile T* p, T* e, T v, int o, int f) {         \
     return s::exchange_if(p, e, v, o, f, PLACE);                                                    \
   }
-    ATOMIC(8, unsigned char) ATOMIC(16, unsigned short) ATOMIC(32, unsigned int) ATOMIC(64, unsigned long)
+ATOMIC(8, unsigned char)
+ATOMIC(16, unsigned short)
+ATOMIC(32, unsigned int)
+ATOMIC(64, unsigned long)
+// clang-format on
 
-    // The linker sends calls of these functions here (--wrap).
-    void* __real_memcpy(void*, const void*, size_t);
+// The linker sends calls of these functions here (--wrap).
+void* __real_memcpy(void*, const void*, size_t);
 void* __real_memmove(void*, const void*, size_t);
 void* __real_memset(void*, int, size_t);
 int __real_memcmp(const void*, const void*, size_t);
