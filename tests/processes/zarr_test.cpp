@@ -14,7 +14,7 @@
 namespace durra::test {
 namespace {
 
-constexpr const char* kPython = "/usr/bin/python3";
+const std::string kPython = "/usr/bin/python3";
 
 std::string output_of(const std::string& command) {
   std::string all;
@@ -26,7 +26,7 @@ std::string output_of(const std::string& command) {
   return all;
 }
 bool has_zarr() {
-  return std::system((std::string(kPython) + " -c 'import zarr, fsspec, dask.array' 2>/dev/null").c_str()) == 0;
+  return std::system((kPython + " -c 'import zarr, fsspec, dask.array' 2>/dev/null").c_str()) == 0;
 }
 
 // Prints the sum of each array that the references name, read by Zarr or by Dask.
@@ -77,7 +77,7 @@ class Zarr : public testing::Test {
     return text.data();
   }
   std::string sums(const std::string& refs) {
-    return output_of(std::string(kPython) + " -W ignore " + (scratch_ / "sums.py") + " " + refs);
+    return output_of(kPython + " -W ignore " + (scratch_ / "sums.py") + " " + refs);
   }
 
   Scratch scratch_;
