@@ -17,7 +17,7 @@ cmake -S . -B "$build" -G Ninja -DCMAKE_CXX_COMPILER=g++ -DCMAKE_BUILD_TYPE=Debu
   "-DCMAKE_CXX_FLAGS_DEBUG=-O0 -DNDEBUG --coverage" \
   "-DCMAKE_EXE_LINKER_FLAGS=--coverage $wrap" "-DCMAKE_CXX_STANDARD_LIBRARIES=$build/dump.o -lgcov" >"$build/log" ||
   { cat "$build/log"; exit 1; }
-tests="unit_format unit_store unit_testing examples regressions crash property processes"
+tests="unit_format unit_store unit_testing testing_examples regressions crash property processes"
 # shellcheck disable=SC2086
 ninja -C "$build" -j2 $tests || exit 1
 
