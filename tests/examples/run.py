@@ -112,8 +112,9 @@ def kill_while_it_runs(example, chance, seconds, whom):
     """One run with kills at random times; how many were felt, and the folder."""
     folder, felt = example.folder(), 0
     process = example.start(folder)
-    for _ in range(chance.randint(1, 3)):
-        time.sleep(chance.uniform(0, seconds))
+    begin = time.monotonic()
+    for at in sorted(chance.uniform(0, seconds) for _ in range(chance.randint(1, 3))):
+        time.sleep(max(0.0, begin + at - time.monotonic()))
         if whom == "all":
             process.kill()
             felt += example.end(process, folder) == -signal.SIGKILL

@@ -14,7 +14,7 @@ for path in files(".cpp", ".h"):
         continue
     checked += 1
     content = lines(path)
-    code = [line for line in content if line.strip() and not line.strip().startswith("//")]
+    code = [line for line in content if line.strip() and not line.strip().startswith(("//", "#"))]
     if len(code) > LIMIT:
         finding(path, 1, f"{len(code)} lines of code; {LIMIT} are enough for an example")
     for number, line in enumerate(content, 1):

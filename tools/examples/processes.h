@@ -16,7 +16,7 @@ namespace examples {
 
 // Runs work(0) … work(n - 1), each in a process of its own, until all have returned.  Who is killed is started again,
 // so work(p) goes on where the last work(p) was.  It opens the store for itself: a handle does not survive fork().
-// `meanwhile` is called in this process, 20 times a second.  Throws when a worker fails otherwise.
+// `meanwhile` is called in this process, again and again.  Throws when a worker fails otherwise.
 inline void run_workers(int n, const std::function<void(int)>& work, const std::function<void()>& meanwhile = {}) {
   std::map<pid_t, int> number_of;
   const auto start = [&](int p) {
@@ -40,7 +40,7 @@ inline void run_workers(int n, const std::function<void(int)>& work, const std::
     const pid_t ended = waitpid(-1, &status, meanwhile ? WNOHANG : 0);
     if (ended == 0) {
       meanwhile();
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
       continue;
     }
     const int p = number_of.extract(ended).mapped();
