@@ -3,8 +3,9 @@
 #   run.py NAME --kill [--seed N]    workers are killed at random, and the example as a whole, and started again
 # What it prints must be NAME.txt; on a store that is there NAME.again.txt, if there is one.  {number} stands for a
 # number, {text} for what changes from run to run.  NAME.py beside it, if it is there, says more: arguments(folder),
-# check(folder, lines), more(build, folder), ON_DISK.  Kills come from outside and are counted where they were felt: by
-# the example's supervisor, which says so, or in its exit status.  Without one of each kind this fails.
+# before_exec(), check(folder, lines), more(build, folder), lacks() what more() needs, ON_DISK.  Kills come from outside
+# and are counted where they were felt: by the example's supervisor, which says so, or in its exit status.  Without one
+# of each kind this fails.
 import argparse
 import ctypes
 import importlib.util
@@ -58,7 +59,8 @@ class Example:
     def start(self, folder):
         arguments = self.extra.arguments(folder) if hasattr(self.extra, "arguments") else []
         out, err = open(folder / "stdout", "w+b"), open(folder / "stderr", "a+b")
-        return subprocess.Popen([BUILD / f"example_{self.name}", *arguments], cwd=folder, stdout=out, stderr=err)
+        return subprocess.Popen([BUILD / f"example_{self.name}", *arguments], cwd=folder, stdout=out, stderr=err,
+                                preexec_fn=getattr(self.extra, "before_exec", None))
 
     def end(self, process, folder):
         """Its exit status, once nobody of it is left."""
@@ -158,6 +160,10 @@ def run_twice(example):
     folder = example.folder()
     example.whole(folder, example.first)
     example.whole(folder, example.again)
+    lacks = example.extra.lacks() if hasattr(example.extra, "lacks") else None
+    if lacks:
+        print(f"SKIP: {lacks}")
+        sys.exit(77)
     if hasattr(example.extra, "more"):
         wrong = example.extra.more(BUILD, folder)
         if wrong:
