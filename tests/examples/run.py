@@ -115,7 +115,7 @@ def kill_while_it_runs(example, chance, seconds, whom):
     folder, felt = example.folder(), 0
     process = example.start(folder)
     begin = time.monotonic()
-    for at in sorted(chance.uniform(0, seconds) for _ in range(chance.randint(1, 3))):
+    for at in sorted(seconds * chance.random() ** 2 for _ in range(chance.randint(1, 3))):  # workers come first
         time.sleep(max(0.0, begin + at - time.monotonic()))
         if whom == "all":
             process.kill()
