@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "store/handle.h"
+#include "store/reap.h"
 #include "store/sync.h"
 #include "tests/crash/world.h"
 #include "tests/support/disk.h"
@@ -64,6 +65,18 @@ TEST_F(StopBesideSync, a_version_that_was_seen_is_durable_though_its_writer_stop
     EXPECT_EQ(after_a_cut(disk), step);
     EXPECT_EQ(writer.finish(), 0);
   }
+}
+
+// The same where the writer died, and was reaped before anybody looked.
+TEST_F(StopBesideSync, a_version_that_was_seen_is_durable_though_its_writer_died) {
+  store.put("k", "old").value();
+  const Disk disk(w.path, detail::handle_of(store)->map.base(), 1);
+  EXPECT_TRUE(ends_at(put_theirs("new"), {"put.5", 0}));
+  EXPECT_EQ(detail::reap_dead(*detail::handle_of(store)), 1u);
+  sync_at_once();
+  ASSERT_EQ(look(store, "k"), "new");
+  sync_at_once();
+  EXPECT_EQ(after_a_cut(disk), "new");
 }
 
 // The mark stays below the record in flight: its writer's stamp or settling may come later.

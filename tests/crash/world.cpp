@@ -8,6 +8,7 @@
 
 #include "format/checksum.h"
 #include "format/head.h"
+#include "store/handle.h"
 #include "store/os.h"
 #include "tests/support/faults.h"
 
@@ -463,6 +464,10 @@ void expect_nothing_left(const Store& s, const std::string& path) {
   }
   EXPECT_LE(empty, verify(path).value().torn_tails) << "sealed, and nothing in it";
   EXPECT_EQ(told, stats(s).value().region_count) << "a part of a run belongs to nobody";
+  const auto& space = detail::handle_of(s)->space;
+  for (std::uint64_t r = space.regions(); r < space.region_count(); ++r)
+    EXPECT_EQ(format::unpack(shared::state_load(space.descriptor(r).state)).state, format::RegionState::free)
+        << "region " << r << " is beyond what anybody looks at";
 }
 
 void expect_undamaged(const std::string& path) {

@@ -1,7 +1,8 @@
 # Do the tests notice what breaks the store?  Each mutant of tests/mutants is switched on, and something must fail.
-#   run.py [--brief] [--all] [--seed N] [--jobs N] [--seconds N] [--only NAME]
+#   run.py [--brief] [--all | --missing | --only NAME[,NAME...]] [--seed N] [--jobs N] [--seconds N]
 # Ten of the mutants that tests/mutants/RESULTS.md says are killed, chosen by the seed, must die again; --brief: three
-# that die quickly; --all: every mutant is judged, and RESULTS.md is written anew.
+# that die quickly.  --all: every mutant is judged; --missing: each that RESULTS.md does not call killed; --only: these.
+# What these three find is written into RESULTS.md.
 #
 # A killer is a line `! EXECUTABLE FILTER` of a mutant's row (`! proof NAME [PART]`: of the proof over the library that
 # has mutants).  It kills by failing, by a signal, or by saying nothing for too long.  First the row's own are tried,
@@ -125,32 +126,48 @@ class Judge:
         return None
 
 
+ROW = re.compile(r"\| (\w+) \| \w+\.txt \| ([^|]*) \| ([^|]*) \| ([^|]*) \| ([^|]*) \|")
+
+
 def known_to_die():
+    """name: the cells that RESULTS.md has of it"""
     killed = RESULTS.read_text(encoding="utf-8").split("\n## ")[0]
-    return set(re.findall(r"^\| (\w+) \| \w+\.txt \|", killed, re.M))
+    return {row.group(1): row.groups()[1:] for row in ROW.finditer(killed)}
 
 
 def choose(mutants, arguments, seed):
+    killed = known_to_die()
     if arguments.only:
-        return [m for m in mutants if m.name == arguments.only] or sys.exit(f"no mutant is called {arguments.only}")
+        names = arguments.only.split(",")
+        if unknown := set(names) - {m.name for m in mutants}:
+            sys.exit(f"no such mutants: {', '.join(sorted(unknown))}")
+        return [m for m in mutants if m.name in names]
+    if arguments.missing:
+        return [m for m in mutants if m.name not in killed]
     if arguments.all:
         return mutants
-    killed = known_to_die()
     mutants = [m for m in mutants if m.name in killed]
     if arguments.brief:
         mutants = [m for m in mutants if m.killers[0].split()[0] in QUICK]
     return random.Random(seed).sample(mutants, CHOSEN_BRIEF if arguments.brief else CHOSEN)
 
 
-def write_results(killed, survived, equivalent):
+def write_results(every, killed, survived):
+    """What was found now, and of the others what was known."""
+    known = known_to_die()
+    for m in survived:
+        known.pop(m.name, None)
+    for m, (killer, found) in killed:
+        known[m.name] = (killer.replace("|", "+"), found.failed, found.cases, f"{found.seconds:.1f}")
+    equivalent = [m for m in every if m.equivalent]
+    survived = [m for m in every if not m.equivalent and m.name not in known]
+    killed = [m for m in every if not m.equivalent and m.name in known]
     lines = ["# Mutants: what kills them", "",
              f"{len(killed)} are killed, {len(survived)} are not yet, {len(equivalent)} are equivalent "
-             f"({datetime.date.today()}). `tests/proof/mutants/run.py --all` judges all of them and writes this anew; "
-             "without it ten of the killed are chosen, and must die again.", "",
-             "| mutant | table | killed by | how | after | seconds |", "|---|---|---|---|---|---|"]
-    for m, (killer, found) in killed:
-        lines.append(f"| {m.name} | {m.table} | {killer.replace('|', '+')} | {found.failed} | {found.cases} | "
-                     f"{found.seconds:.1f} |")
+             f"({datetime.date.today()}). `tests/proof/mutants/run.py --all` judges all of them, `--missing` those "
+             "that are not killed, and writes it here; without these ten of the killed are chosen, and must die again.",
+             "", "| mutant | table | killed by | how | after | seconds |", "|---|---|---|---|---|---|"]
+    lines += [f"| {m.name} | {m.table} | {' | '.join(known[m.name])} |" for m in killed]
     if survived:
         lines += ["", "## Not killed yet", "", "Holes of the tests, or work for a proof that has not judged them.", "",
                   "| mutant | table | breaks |", "|---|---|---|"]
@@ -164,6 +181,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--brief", action="store_true")
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--missing", action="store_true")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--seconds", type=float, default=0)
@@ -172,9 +190,8 @@ def main():
     seed, began = arguments.seed, time.monotonic()
     print(f"the tests notice what breaks the store; seed {seed}", flush=True)
 
-    mutants = read_all()
-    equivalent = [m for m in mutants if m.equivalent]
-    mutants = [m for m in mutants if not m.equivalent]
+    every = read_all()
+    mutants = [m for m in every if not m.equivalent]
     judge, killed, survived = Judge(), [], []
 
     def one(m):
@@ -197,10 +214,10 @@ def main():
         seed += 1
         if time.monotonic() - began >= arguments.seconds:
             break
-    if arguments.all:
-        write_results(killed, survived, equivalent)
+    if arguments.all or arguments.missing or arguments.only:
+        write_results(every, killed, survived)
     print(f"mutants {len(killed) + len(survived)}, killed {len(killed)}, survived {len(survived)}, "
-          f"equivalent {len(equivalent)}, failures {len(survived)}, seed {arguments.seed}, "
+          f"equivalent {len(every) - len(mutants)}, failures {len(survived)}, seed {arguments.seed}, "
           f"seconds {time.monotonic() - began:.1f}")
     sys.exit(1 if survived else 0)
 

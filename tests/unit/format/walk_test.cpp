@@ -121,6 +121,16 @@ TEST(Walk, leaves_mutable_words_to_its_caller) {
   EXPECT_EQ(w.record().start, r.bytes.data() + begin);
 }
 
+// Neither breaks a region whose records were durable.
+TEST(Walk, what_was_never_published_is_void_and_so_is_a_copy_that_lost_its_place) {
+  constexpr std::uint64_t kStamp = 9 << 16, kFloor = 7 << 16;
+  EXPECT_TRUE(is_void({}, 0, kFloor));
+  EXPECT_TRUE(is_void({.relocated = true}, kStamp, 0));
+  EXPECT_FALSE(is_void({.relocated = true}, kStamp, kFloor));
+  EXPECT_FALSE(is_void({}, kStamp, 0));
+  EXPECT_FALSE(is_void({.relocated = true}, kStamp, kStamped));
+}
+
 TEST(Walk, tiny_and_empty_regions_have_no_records) {
   for (const std::size_t size : std::initializer_list<std::size_t>{0, 1, 47, 63, 64, 65, 111}) {
     const auto bytes = std::make_unique<std::byte[]>(size);  // exactly this long, for the address sanitizer

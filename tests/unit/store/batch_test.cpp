@@ -522,6 +522,43 @@ TEST_F(TornBatch, recover_takes_nothing_of_one_that_is_not_whole) {
   EXPECT_EQ(contents(), (std::map<std::string, std::string>{{"a", "old"}}));
 }
 
+// Nobody has copied its stamp into its records yet, so whoever looks asks the decision itself.
+TEST_F(TornBatch, rot_in_a_decision_is_said_by_every_look) {
+  store.put("a", "old").value();
+  Batch b;
+  b.put("a", "new").put("b", "new");
+  store.put(b).value();
+  { const Store gone = std::move(store); }
+  const test::FileEdit edit(path);
+  for (const auto& r : edit.records()) {
+    if (!format::in_batch(r.shape.kind)) continue;
+    edit.set(r.at + offsetof(format::RecordHeader, stamp), std::uint64_t{0});
+    edit.set(r.at + offsetof(format::RecordHeader, word), std::uint64_t{0});
+  }
+  edit.set(envelope(edit).at + offsetof(format::RecordHeader, stamp), format::decision(format::Verdict::conflict));
+  store = open(path, small()).value();
+  EXPECT_EQ(shown(store.get("a")), "<damaged>");
+}
+
+// A record that leads to an envelope in another region belongs to no batch, whatever is decided there.
+TEST_F(TornBatch, a_record_whose_envelope_is_elsewhere_is_damaged) {
+  Batch b;
+  store.put(b.put("x", "1")).value();
+  store.put("filler", noise(60'000)).value();
+  store.put("more", noise(10'000)).value();
+  b.clear();
+  store.put(b.put("a", "new")).value();
+  { const Store gone = std::move(store); }
+  const test::FileEdit edit(path);
+  const auto first = envelope(edit), record = edit.find("a");
+  ASSERT_NE(first.region, record.region);
+  edit.set(record.at + format::kRecordHeaderSize, format::BatchLink{record.at - first.at, format::kUnconditional});
+  edit.set(record.at + offsetof(format::RecordHeader, stamp), std::uint64_t{0});
+  edit.set(record.at + offsetof(format::RecordHeader, word), std::uint64_t{0});
+  store = open(path, small()).value();
+  EXPECT_EQ(shown(store.get("a")), "<damaged>");
+}
+
 TEST_F(TornBatch, rot_in_what_was_synced_is_said) {
   Batch b;
   b.put("a", "new").put("b", "new");

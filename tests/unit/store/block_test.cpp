@@ -7,6 +7,7 @@
 
 #include "store/block.h"
 #include "tests/support/disk.h"
+#include "tests/support/faults.h"
 #include "tests/support/scratch.h"
 
 namespace durra::test {
@@ -70,6 +71,16 @@ TEST_F(BlockTest, is_aligned_as_asked) {
     Block b = Block::open(s, "a" + std::to_string(align), 24, align).value();
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(b.bytes().data()) % align, 0u);
   }
+}
+
+// Zeros that were written would be in the page cache alone: a power cut may keep the page that names the block (H24).
+TEST_F(BlockTest, its_zeros_are_the_disks_own) {
+  Store s = open_store();
+  s.put("the index", "has its region").value();
+  const test::Faults calls;
+  Block::open(s, "x", 50'000).value();
+  EXPECT_EQ(calls.count(os::Call::write), 0u);
+  EXPECT_GE(calls.count(os::Call::allocate), 2u);  // punched, and backed again
 }
 
 TEST_F(BlockTest, says_both_when_another_has_the_name) {

@@ -148,6 +148,30 @@ TEST_F(Index, a_split_without_space_leaves_its_leaf_as_it_was) {
   EXPECT_EQ(outcome(fresh.put(key(n), "")), "ok");
 }
 
+// The same for a copy: while space for it is made, nothing of the leaf is frozen.
+TEST_F(Index, growth_has_its_space_before_it_freezes) {
+  struct Watch final : os::Faults {
+    explicit Watch(const detail::Handle& h) : handle(h) { os::set_faults(this); }
+    ~Watch() override { os::set_faults(nullptr); }
+    int before(os::Call c) override {
+      if (c != os::Call::write) return 0;
+      ++claims;
+      for (std::uint32_t i = 0; i < handle.space.super().root_words; ++i) {
+        const auto node = format::unpack_node(handle.space.root(i));
+        const auto* words = reinterpret_cast<const std::uint64_t*>(handle.space.base() + node.offset);
+        for (std::uint32_t k = 0; !node.inner && k < node.slots; ++k) frozen += (words[k] & format::kFreeze) != 0;
+      }
+      return 0;
+    }
+    const detail::Handle& handle;
+    std::uint64_t claims = 0, frozen = 0;
+  };
+  Watch watch(*detail::handle_of(store));
+  for (std::uint64_t i = 0; i < 10'000; ++i) store.put(i, "").value();
+  EXPECT_GT(watch.claims, 10u);
+  EXPECT_EQ(watch.frozen, 0u);
+}
+
 TEST_F(Index, leaves_are_not_mostly_empty) {
   for (std::uint64_t i = 0; i < 50'000; ++i) store.put(i, "").value();
   const Shape shape = shape_of(store);

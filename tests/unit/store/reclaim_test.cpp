@@ -2,8 +2,12 @@
 #include <durra/care.h>
 #include <gtest/gtest.h>
 
+#include "store/compact.h"
 #include "store/handle.h"
 #include "store/reclaim.h"
+#include "store/seat.h"
+#include "store/sync.h"
+#include "tests/support/disk.h"
 #include "tests/support/file_edit.h"
 #include "tests/support/scratch.h"
 #include "tests/support/stores.h"
@@ -91,6 +95,22 @@ TEST_F(Reclaim, stamps_go_on_behind_a_tombstone_that_went) {
   }
   const Stamp second = open(path, small()).value().put("k", "v").value();
   EXPECT_GT(static_cast<std::uint64_t>(second), static_cast<std::uint64_t>(first) + 1);
+}
+
+// A copy of one of its records stands for itself: it must not be on the disk before all of the batch is (F16).
+TEST_F(Reclaim, records_of_a_batch_stay_until_it_is_on_the_disk) {
+  const test::TmpfsIsADisk on_a_disk;
+  auto store = open(path, small()).value();
+  store.put(Batch().put("a", "1").put("b", "1")).value();
+  store.put("garbage", noise(57'000)).value();
+  store.put("garbage", "1").value();
+  store.put("more", noise(10'000)).value();
+  auto& h = *detail::handle_of(store);
+  auto seat = detail::ExclusiveSeat::take(h).value();
+  ASSERT_TRUE(detail::begin_compaction(h, *seat, detail::Worth::some));
+  EXPECT_EQ(detail::compact_some(h, *seat, 100), detail::CompactionStep::not_durable);
+  ASSERT_TRUE(detail::sync_until(h, detail::take_ticket(h)));
+  EXPECT_EQ(detail::compact_some(h, *seat, 100), detail::CompactionStep::retired);
 }
 
 TEST_F(Reclaim, damage_is_not_copied_under_a_check_that_agrees) {

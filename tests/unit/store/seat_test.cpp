@@ -4,10 +4,13 @@
 
 #include <atomic>
 #include <barrier>
+#include <cstdlib>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "store/os.h"
 #include "tests/support/scratch.h"
 #include "tests/support/stores.h"
 
@@ -31,6 +34,40 @@ TEST_F(Seats, a_handle_has_one_seat_until_a_second_thread_comes) {
   EXPECT_EQ(stats(store).value().seat_count, 4u);
   std::thread([&] { EXPECT_EQ(outcome(store.put("k", "v")), "ok"); }).join();
   EXPECT_EQ(stats(store).value().seats_taken, 2u);
+}
+
+// Between the look at a seat that is FREE and the lock of its byte somebody else takes it, and dies on it.
+TEST_F(Seats, who_finds_a_dead_one_on_the_seat_it_wanted_does_not_sit_down) {
+  struct Between final : os::Faults {
+    explicit Between(const std::string& p) : path(p) { os::set_faults(this); }
+    ~Between() override { os::set_faults(nullptr); }
+    int before(os::Call c) override {
+      if (c != os::Call::lock || done) return 0;
+      done = true;
+      test::run_child([&] {
+        Store theirs = open(path, small()).value();
+        theirs.put("theirs", "v").value();
+        std::_Exit(0);
+        return 0;
+      });
+      return 0;
+    }
+    const std::string path;
+    bool done = false;
+  };
+  store.put("k", "v").value();
+  {
+    Between hook(path);
+    std::thread([&] { EXPECT_EQ(outcome(store.put("mine", "v")), "ok"); }).join();
+    EXPECT_TRUE(hook.done);
+  }
+  { const Store reaps = open(path, small(8_MiB, 4)).value(); }
+  std::set<std::uint64_t> owners;
+  for (const RegionInfo& r : regions(store).value()) {
+    if (r.type != "data" || r.state != "open") continue;
+    EXPECT_TRUE(owners.insert(r.owner_seat).second) << "seat " << r.owner_seat << " has two regions";
+  }
+  EXPECT_EQ(shown(store.get("theirs")), "v");
 }
 
 TEST_F(Seats, the_seat_of_an_ended_thread_is_used_again) {

@@ -1,0 +1,208 @@
+// Whoever stopped in the middle is overtaken: what it looked at has changed, or is gone, when it goes on.
+#include <durra/types.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "store/block.h"
+#include "store/compact.h"
+#include "store/reclaim.h"
+#include "store/seat.h"
+#include "store/tidy.h"
+#include "tests/crash/world.h"
+
+namespace durra::test {
+namespace {
+
+struct Overtaken : testing::Test {
+  World w;
+  Store store = open(w.path, small_store()).value();
+  Store theirs() const { return open(w.path, small_store()).value(); }
+  // A child that has a region of its own and then puts this.
+  Body puts(const std::string& key, const std::string& value) const {
+    return [this, key, value] {
+      Store s = theirs();
+      s.put("warm", "up").value();
+      arm();
+      s.put(key, value).value();
+      disarm();
+    };
+  }
+};
+
+// It has seen the name and holds the region, in which there is no block any more.
+TEST_F(Overtaken, who_attaches_to_a_block_that_is_dropped_meanwhile_gets_none) {
+  Block::open(store, "b", 1'000).value();
+  Stopped reader(
+      [&] {
+        Store s = theirs();
+        arm();
+        EXPECT_FALSE(detail::attach_block(*detail::handle_of(s), "b"));
+      },
+      {"block.hold", 0});
+  ASSERT_TRUE(reader.reached());
+  ASSERT_TRUE(drop(store, "b"));
+  EXPECT_EQ(reader.finish(), 0);
+}
+
+// Its CAS is lost: what it supersedes is another version than the one it saw first (F3).
+TEST_F(Overtaken, a_version_that_came_before_is_there_for_older_instants) {
+  store.put("k", "0").value();
+  Stopped writer(puts("k", "2"), {"put.4", 0});
+  ASSERT_TRUE(writer.reached());
+  store.put("k", "1").value();
+  const Snapshot then = store.snapshot().value();
+  EXPECT_EQ(writer.finish(), 0);
+  EXPECT_EQ(look(store, "k"), "2");
+  EXPECT_EQ(then.get("k").value().str(), "1");
+}
+
+// What it replaced is RETIRED before it has its own stamp: a scan shows one of the two.
+TEST_F(Overtaken, a_scan_shows_what_a_stopped_one_has_put_though_the_version_before_is_moved_away) {
+  store.put("k", "old").value();
+  store.put("garbage", std::string(57'000, 'x')).value();
+  store.put("garbage", "").value();
+  store.put("more", std::string(20'000, 'x')).value();  // another region
+  detail::Handle& h = *detail::handle_of(store);
+  detail::move_epoch_past(h, shared::epoch_load(h.space.control()));
+  Stopped writer(puts("k", "new"), {"put.5", 0});
+  ASSERT_TRUE(writer.reached());
+  {
+    const auto seat = detail::ExclusiveSeat::take(h).value();
+    ASSERT_TRUE(detail::begin_compaction(h, *seat, detail::Worth::some));
+    EXPECT_EQ(detail::finish_compaction(h, *seat).value(), detail::CompactionStep::retired);
+  }
+  Model seen;
+  for (const Record& r : store.records()) seen[std::string(r.key())] = r.str().substr(0, 3);
+  EXPECT_EQ(seen, (Model{{"garbage", ""}, {"k", "new"}, {"more", "xxx"}, {"warm", "up"}}));
+  EXPECT_EQ(writer.finish(), 0);
+}
+
+// It wanted neighbouring regions, and died when it had the first: the next is somebody's (H9).
+TEST_F(Overtaken, who_reaps_the_head_of_a_run_takes_nothing_from_others) {
+  {
+    Stopped large(puts("large", large_value()), {"run.1", 0});
+    ASSERT_TRUE(large.reached());
+    for (const char* key : {"first", "mine"}) store.put(key, std::string(50'000, 'm')).value();
+  }
+  Store other = theirs();  // reaps
+  for (int i = 0; i < 12; ++i) other.put(i, std::string(30'000, 'x')).value();
+  EXPECT_EQ(look(other, "mine"), std::string(50'000, 'm'));
+  store.put("mine", "2").value();
+  expect_undamaged(w.path);
+  expect_nothing_left(store, w.path);
+}
+
+// The bodies of a run are others' already while its head is not FREE yet: a rebuild knows that the run is over (H9).
+TEST_F(Overtaken, what_is_put_where_a_run_was_is_there_for_a_rebuild) {
+  store.put("large", large_value()).value();
+  store.put("large", "small").value();
+  Stopped freer(
+      [&] {
+        Store s = theirs();
+        arm();
+        compact(s).value();
+      },
+      {"run.release", 1});
+  ASSERT_TRUE(freer.reached());
+  shared::hint_store(detail::handle_of(store)->space.control().free_hint, 0);
+  for (int i = 0; i < 4; ++i) store.put(i, std::string(40'000, 'x')).value();
+  const std::string copy = w.scratch / "copy.durra";
+  std::filesystem::copy_file(w.path, copy);
+  const Store rebuilt = open(copy, small_store()).value();
+  EXPECT_EQ(stats(rebuilt).value().opened, Opened::rebuilt);
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(rebuilt.get(i)) << i;
+  EXPECT_EQ(look(rebuilt, "large"), "small");
+  EXPECT_EQ(freer.finish(), 0);
+}
+
+// Both saw that nobody has it.
+TEST_F(Overtaken, of_two_tails_that_take_a_name_one_has_it) {
+  Stopped late(
+      [&] {
+        Store s = theirs();
+        s.put("warm", "up").value();
+        arm();
+        const auto tail = Tail::open(s, "t");
+        EXPECT_EQ(tail ? Code{} : tail.error().code, Code::busy);
+      },
+      {"put.3", 0});
+  ASSERT_TRUE(late.reached());
+  Tail tail = Tail::open(store, "t").value();
+  EXPECT_EQ(late.finish(), 0);
+  EXPECT_TRUE(tail.save());
+}
+
+// Whoever sits on a dead one's seat is another.
+TEST_F(Overtaken, the_next_one_on_a_seat_does_not_have_the_names_of_the_last) {
+  EXPECT_TRUE(ends_at(
+      [&] {
+        Store s = theirs();
+        const Tail tail = Tail::open(s, "t").value();
+        arm();
+        s.put("k", "v").value();
+      },
+      {"put.4", 0}));
+  Store next = theirs();
+  next.put("k", "v").value();
+  EXPECT_TRUE(Tail::open(store, "t"));
+}
+
+// A record below the tail that is not a version yet will be one.
+TEST_F(Overtaken, a_tail_shows_what_was_put_where_it_has_read_before) {
+  Tail tail = Tail::from_now(store).value();
+  Stopped writer(
+      [&] {
+        Store s = theirs();
+        s.put("warm", "up").value();
+        arm();
+        s.put("late", "1").value();
+        disarm();
+        s.put("later", "2").value();
+      },
+      {"put.4", 0});
+  ASSERT_TRUE(writer.reached());
+  const auto next = [&] {
+    const auto r = tail.next(Duration::zero());
+    return r ? std::string(r->key()) : std::string(name(r.error().code));
+  };
+  EXPECT_EQ(next(), "warm");
+  EXPECT_EQ(next(), "timeout");
+  EXPECT_EQ(writer.finish(), 0);
+  EXPECT_EQ(next(), "late");
+  EXPECT_EQ(next(), "later");
+  EXPECT_EQ(next(), "timeout");
+}
+
+// A key that is put anew while a tail looks is shown as the tail's instant shows it, however often that happens (H18).
+TEST_F(Overtaken, a_tail_shows_what_is_replaced_while_it_looks) {
+  Stopped writer(
+      [&] {
+        Store s = theirs();
+        s.put("warm", "up").value();
+        arm();
+        s.put("unstamped", "1").value();
+      },
+      {"put.5", 0});
+  ASSERT_TRUE(writer.reached());
+  store.put("hot", "1").value();
+  store.put("hot", "2").value();
+  Stopped reader(
+      [&] {
+        Store s = theirs();
+        Tail tail = Tail::open(s, "t").value();
+        arm();
+        bool seen = false;
+        for (auto r = tail.next(Duration::zero()); r; r = tail.next(Duration::zero()))
+          seen |= r->key() == "hot" && r->str() == "2";
+        EXPECT_TRUE(seen);
+      },
+      {"fill.1", 0});  // it gives the stopped one's record its stamp: the instant is taken, and "hot" not met yet
+  ASSERT_TRUE(reader.reached());
+  store.put("hot", "3").value();
+  EXPECT_EQ(reader.finish(), 0);
+  EXPECT_EQ(writer.finish(), 0);
+}
+
+}  // namespace
+}  // namespace durra::test
