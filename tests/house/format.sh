@@ -6,7 +6,10 @@ mapfile -t sources < <(git ls-files '*.h' '*.cpp' 2>/dev/null ||
   find format store tools tests fuzz -name '*.h' -o -name '*.cpp')
 [ ${#sources[@]} -gt 0 ] || { echo "no sources found"; exit 1; }
 if [ "${1:-}" = --fix ]; then
-  sed -i -E 's|^(// ---- .{112})-+$|\1|' "${sources[@]}"  # rules across the page end at column 120
-  exec clang-format-16 -i "${sources[@]}"
+  for source in "${sources[@]}"; do  # what is good stays untouched: it need not be built again
+    new=$(sed -E 's|^(// ---- .{112})-+$|\1|' "$source" | clang-format-16 --assume-filename="$source" && echo .)
+    printf %s "${new%.}" | cmp -s - "$source" || printf %s "${new%.}" >"$source"
+  done
+  exit
 fi
 clang-format-16 --dry-run -Werror "${sources[@]}"

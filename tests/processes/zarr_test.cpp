@@ -25,18 +25,16 @@ std::string output_of(const std::string& command) {
   EXPECT_EQ(status, 0) << command << "\n" << all;
   return all;
 }
-bool has_zarr() {
-  return std::system((kPython + " -c 'import zarr, fsspec, dask.array' 2>/dev/null").c_str()) == 0;
-}
+bool has_zarr() { return std::system((kPython + " -c 'import zarr, fsspec, dask.array' 2>/dev/null").c_str()) == 0; }
 
 // Prints the sum of each array that the references name, read by Zarr or by Dask.
 constexpr const char* kSums = R"(
 import json, sys
 import dask.array, fsspec, zarr
 mapper = fsspec.get_mapper('reference://', fo=json.load(open(sys.argv[1])))
-root = zarr.open(mapper, mode='r')
+root = zarr.open(zarr.storage.KVStore(mapper), mode='r')  # fsspec 2022.11 misses chunks that are not there
 for name, array in sorted(root.arrays()):
-    lazy = dask.array.from_zarr(mapper, component=name)
+    lazy = dask.array.from_zarr(array)
     assert float(lazy.sum().compute()) == float(array[:].sum())
     print(name, array.dtype, array.shape, float(array[:].sum()))
 print('group/deep', root['group/deep'][:].tolist())

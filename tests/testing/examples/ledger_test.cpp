@@ -27,7 +27,7 @@ std::ostream& operator<<(std::ostream& out, const Transfer& t) {
 }
 using Transfers = std::vector<Transfer>;
 rc::Gen<Transfers> some_transfers() {
-  const auto account = rc::gen::element(0, 1, 2);
+  const auto account = rc::gen::inRange(0, 3);  // shrinks, which element() does not
   const auto transfer =
       rc::gen::build<Transfer>(rc::gen::set(&Transfer::from, account), rc::gen::set(&Transfer::to, account),
                                rc::gen::set(&Transfer::amount, rc::gen::inRange(1l, 100l)));
