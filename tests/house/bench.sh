@@ -11,7 +11,8 @@ if [ $status != 0 ]; then
 fi
 for name in load put put_2 put_2_ratio batch_16 get get_2 get_many scan put_p999_ns get_p999_ns open_ms rebuild \
   file_ratio overwrite_file_ratio compact_file_ratio put_p9999_us put_p99999_us get_p999_us get_p99999_us snapshot_ns \
-  resident_mib wakeup_ns wakeup_ratio floor_ns memcpy; do
+  resident_mib wakeup_ns wakeup_ratio counter_ratio array_ratio ring_push_ns message_ring_ns message_append_ns \
+  message_pipe_ns message_socket_ns floor_ns memcpy; do
   grep -Eq "^bench: .* $name=[0-9.]*[1-9][0-9.]*( |$)" <<<"$last" || { echo "bench: no figure for $name" >&2; exit 1; }
 done
 

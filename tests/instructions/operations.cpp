@@ -1,10 +1,11 @@
 // What run.py counts the instructions of: one kind of operation, many times, in a function of its own named count_KIND.
 //   operations KIND STORE   prints how many operations the counted function does
-#include <durra/store.h>
+#include <durra/types.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -24,6 +25,11 @@ void fill(durra::Store& store) {
 
 // Keys far apart: no operation finds the lines of the last one warm by more than chance.
 std::uint64_t far(std::uint64_t n) { return n * 7919 % kCount; }
+
+// An element of an array costs what an element behind a pointer costs.
+std::optional<durra::Array<std::int64_t>> array;
+std::int64_t* pointer;
+volatile std::int64_t kept;
 
 }  // namespace
 
@@ -48,6 +54,18 @@ extern "C" {
 [[gnu::noinline]] void count_erase(durra::Store& store) {
   for (std::uint64_t n = 0; n < kCount; ++n) store.erase(far(n)).value();
 }
+[[gnu::noinline]] void count_array(durra::Store&) {
+  std::int64_t sum = 0;
+  durra::Array<std::int64_t>& a = *array;
+  for (std::uint64_t n = 0; n < kCount; ++n) sum += a(far(n));
+  kept = sum;
+}
+[[gnu::noinline]] void count_pointer(durra::Store&) {
+  std::int64_t sum = 0;
+  const std::int64_t* const p = pointer;
+  for (std::uint64_t n = 0; n < kCount; ++n) sum += p[far(n)];
+  kept = sum;
+}
 }
 
 namespace {
@@ -56,11 +74,13 @@ struct Operation {
   std::string_view name;
   void (*count)(durra::Store&);
 };
-constexpr std::array<Operation, 5> kOperations{{{"put", count_put},
+constexpr std::array<Operation, 7> kOperations{{{"put", count_put},
                                                 {"overwrite", count_overwrite},
                                                 {"get", count_get},
                                                 {"get_many", count_get_many},
-                                                {"erase", count_erase}}};
+                                                {"erase", count_erase},
+                                                {"array", count_array},
+                                                {"pointer", count_pointer}}};
 
 }  // namespace
 
@@ -70,9 +90,12 @@ int main(int count, char** words) {
   small.max_size = std::uint64_t{8} << 30;  // what valgrind has room for
   auto store = durra::open(words[2], small).value();
   fill(store);
+  array = durra::Array<std::int64_t>::open(store, "array", {kCount}).value();
+  pointer = array->values().data();
   const auto operation = std::find_if(kOperations.begin(), kOperations.end(),
                                       [&](const Operation& o) { return o.name == std::string_view(words[1]); });
   if (operation == kOperations.end()) return 2;
   operation->count(store);
+  array.reset();
   std::printf("%llu\n", static_cast<unsigned long long>(kCount));
 }

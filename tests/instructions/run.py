@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Counts the instructions of each operation with callgrind and compares them with ceilings.txt: a figure that no load
-of the machine moves, so that what makes an operation dearer is seen when it is made.
+of the machine moves, so that what makes an operation dearer is seen when it is made.  Some must be equal.
 
     DURRA_BUILD_DIR=build /usr/bin/python3 -B tests/instructions/run.py
 
@@ -14,6 +14,7 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 PROGRAM = pathlib.Path(os.environ.get("DURRA_BUILD_DIR", HERE.parents[1] / "build")) / "instructions"
+SAME = [("array", "pointer")]  # an element of an Array costs what one behind a pointer costs
 COLLECTED = re.compile(r"^==\d+== Collected : (\d+)$", re.M)
 
 
@@ -36,12 +37,16 @@ def instructions(kind, folder):
 
 
 def main():
-    above = 0
+    above, counts = 0, {}
     with tempfile.TemporaryDirectory(prefix="durra-instructions-") as folder:
         for kind, limit in ceilings().items():
-            count = instructions(kind, folder)
+            counts[kind] = count = instructions(kind, folder)
             above += count > limit
             print(f"{kind:10} {count:8,.0f} instructions, ceiling {limit:6,}{'' if count <= limit else '  ABOVE'}")
+    for a, b in SAME:
+        if round(counts[a], 1) != round(counts[b], 1):  # but for what is done once
+            above += 1
+            print(f"{a} {counts[a]:.1f} and {b} {counts[b]:.1f}: NOT THE SAME")
     sys.exit(1 if above else 0)
 
 

@@ -11,7 +11,9 @@
 #include <optional>
 
 #include "tools/bench/machine.h"
+#include "tools/bench/messages.h"
 #include "tools/bench/suite.h"
+#include "tools/bench/types.h"
 #include "tools/bench/wakeup.h"
 #include "tools/bench/worker.h"
 #include "tools/child.h"
@@ -133,7 +135,8 @@ void print_table(const Plan& plan, const std::map<Engine, Figures>& figures) {
 
 // All figures, for the last line and for --json: whole numbers where nothing is lost.
 Json figures_json(const Plan& plan, const std::map<Engine, Figures>& figures, const Machine& machine,
-                  const bench::Wakeup& wakeup, std::uint64_t resident) {
+                  const bench::Wakeup& wakeup, const bench::Types& types, const bench::Messages& messages,
+                  std::uint64_t resident) {
   Json all{{"records", plan.records}, {"size_bytes", plan.size}, {"runs", plan.runs}};
   const auto add = [&](const std::string& name, double v) {
     if (v >= 1000)
@@ -159,6 +162,14 @@ Json figures_json(const Plan& plan, const std::map<Engine, Figures>& figures, co
   add("resident_mib", static_cast<double>(resident) / (1u << 20));
   add("wakeup_ns", wakeup.wait_ns);
   add("wakeup_ratio", wakeup.wait_ns / wakeup.futex_ns);
+  add("counter_ratio", types.counter_ns / types.fetch_add_ns);
+  add("array_ratio", types.array_ns / types.pointer_ns);
+  add("ring_push_ns", types.push_ns);
+  add("message_ring_ns", messages.ring);
+  add("message_append_ns", messages.append);
+  add("message_pipe_ns", messages.pipe);
+  add("message_socket_ns", messages.socket);
+  if (messages.queue) add("message_python_queue_ns", *messages.queue);
   add("floor_ns", machine.two_lines_ns);
   add("floor_alone_ns", machine.two_lines_alone_ns);
   add("floor_many_ns", machine.two_lines_batched_ns);
@@ -221,7 +232,9 @@ int verb_bench(Call& call) {
   }();
   const std::uint64_t resident = bench::resident_bytes(scratch.path(), resident_size, filled);
   const bench::Wakeup wakeup = bench::measure_wakeup(scratch.path());
-  const Json all = figures_json(plan, figures, machine, wakeup, resident);
+  const bench::Types types = bench::measure_types(scratch.path());
+  const bench::Messages messages = bench::measure_messages(scratch.path());
+  const Json all = figures_json(plan, figures, machine, wakeup, types, messages, resident);
   if (call.json) {
     answer(call, all);
     return kDone;
@@ -231,6 +244,15 @@ int verb_bench(Call& call) {
              filled ? "full of records" : "mostly a hole; --filled fills it", size_text(resident));
   fmt::print("who waits is awake {:.0f} ns after the put began; {:.0f} ns between two threads and a futex\n",
              wakeup.wait_ns, wakeup.futex_ns);
+  fmt::print(
+      "Counter::add {:.1f} ns, fetch_add {:.1f}; a double of an Array {:.2f} ns, by pointer {:.2f}; "
+      "Ring::push of 64 bytes {:.1f} ns\n",
+      types.counter_ns, types.fetch_add_ns, types.array_ns, types.pointer_ns, types.push_ns);
+  fmt::print(
+      "100 bytes to another process: Ring, spinning {:.0f} ns; append and Tail {:.0f} ns; pipe {:.0f} ns; "
+      "Unix socket {:.0f} ns; Python's Queue {}\n",
+      messages.ring, messages.append, messages.pipe, messages.socket,
+      messages.queue ? fmt::format("{:.0f} ns", *messages.queue) : "is not here");
   fmt::print("{}", last_line(all));
   return kDone;
 }

@@ -312,7 +312,8 @@ class Tail {
   Result<void> save();
   // The same within your batch: what it puts and the position, all or none.  store.put(batch) answers `conflict` when
   // the position was saved otherwise after this call (so: one batch after the other), or the name was lost.  May be
-  // called again for the same batch; adds nothing without a name.
+  // called again for the same batch; adds nothing without a name.  Exactly once across power cuts too: put the batches
+  // with `power`.  (Of two batches without it a cut may keep the later alone: the position, and not what came before.)
   void save(Batch&) const;
 
   Tail(Tail&&) noexcept;
