@@ -8,6 +8,7 @@
 #include "store/append.h"
 #include "store/reap.h"
 #include "store/step.h"
+#include "store/sync.h"
 #include "store/tidy.h"
 
 namespace durra::detail {
@@ -58,16 +59,33 @@ std::optional<RegionWord> try_claim(Handle& h, LocalSeat& seat, std::uint64_t r,
   return mine;
 }
 
+// Whether nothing ever lay in these regions that the disk could still show.  A hole alone says little: it may be one
+// that the disk has not heard of yet.
+bool never_used(Handle& h, std::uint64_t r, std::uint64_t k) {
+  for (std::uint64_t i = r; i < r + k; ++i)
+    if (shared::tail_load(h.space.descriptor(i).tail) != 0) return false;
+  const auto data = os::next_data(h.file, h.space.region_offset(r));
+  return data && *data >= h.space.region_offset(r + k);
+}
+
+// Zeros that no power cut takes back: what is punched is zeros at once, but the disk has what was there until a flush.
+Result<void> zeros_on_disk(Handle& h, LocalSeat& seat, std::uint64_t at, std::uint64_t size, bool never_used) {
+  if (auto done = os::punch(h.file, at, size); !done) return done;
+  if (auto done = os::allocate(h.file, at, size); !done) return done;
+  if (!never_used) flush_bytes(h, seat, at, size);
+  return {};
+}
+
 // Step 3 for `k` regions from r: written zeros, then present and writable pages.
 // What `piece` is: the unit in which the page cache keeps these bytes, and writes them back.
 // Of blocks the disk itself must say zeros, before anything is written: a power cut may keep the page that names a
 // block and lose those behind it, and what stood there before would be the block's memory (H24).
-Result<void> fill_space(Handle& h, std::uint64_t r, std::uint64_t k, RegionType type, std::uint64_t piece = kCoarse) {
+Result<void> fill_space(Handle& h, LocalSeat& seat, std::uint64_t r, std::uint64_t k, RegionType type,
+                        std::uint64_t piece = kCoarse) {
   if (auto no = h.lost_files()) return *no;
   const std::uint64_t at = h.space.region_offset(r), size = k * h.space.region_size();
   if (type == RegionType::block) {
-    if (auto done = os::punch(h.file, at, size); !done) return done;
-    if (auto done = os::allocate(h.file, at, size); !done) return done;
+    if (auto done = zeros_on_disk(h, seat, at, size, never_used(h, r, k)); !done) return done;
   } else if (auto done = os::write_zeros(h.file, at, size, piece); !done) {
     return done;
   }
@@ -131,7 +149,7 @@ Result<std::uint64_t> claim_fresh(Handle& h, LocalSeat& seat, RegionType type, R
   // What is left of an earlier life in the page cache keeps its large pieces: it must go first.
   if (fine && word.generation > 1 && !h.lost_files())
     (void)os::punch(h.file, h.space.region_offset(r), h.space.region_size());
-  if (auto filled = fill_space(h, r, 1, type, fine ? kFine : kCoarse); !filled) {
+  if (auto filled = fill_space(h, seat, r, 1, type, fine ? kFine : kCoarse); !filled) {
     release_claimed(h, r, word);
     return filled.error();
   }
@@ -175,7 +193,7 @@ Result<std::uint64_t> claim_run_at(Handle& h, LocalSeat& seat, std::uint64_t hea
     shared::hint_store(h.space.descriptor(head + i).run, format::tagged(body.generation, i));  // published by OPEN
     step("run.2");  // † reaper releases k regions
   }
-  if (auto filled = fill_space(h, head, k, type); !filled) {
+  if (auto filled = fill_space(h, seat, head, k, type); !filled) {
     release_claimed(h, head, *word);
     return filled.error();
   }
@@ -219,9 +237,9 @@ OpenRegion opened(Handle& h, std::uint64_t r, std::uint64_t capacity) noexcept {
           is_fine(h, r, w.generation)};
 }
 
-// Zeros from the tail of a block region on.  Where somebody died while laying a block down there, they are made: of
-// whole pages also on the disk (H24).
-Result<void> clear_behind(Handle& h, std::uint64_t r, std::uint64_t tail) noexcept {
+// Zeros from the tail of a block region on.  Where somebody died while laying a block down there, they are made, also
+// on the disk (H24).
+Result<void> clear_behind(Handle& h, LocalSeat& seat, std::uint64_t r, std::uint64_t tail) {
   const std::uint64_t at = h.space.region_offset(r) + tail, end = h.space.region_offset(r + 1);
   std::byte* const bytes = h.space.base() + at;
   const auto is_zero = [](std::byte b) { return b == std::byte{0}; };
@@ -229,14 +247,14 @@ Result<void> clear_behind(Handle& h, std::uint64_t r, std::uint64_t tail) noexce
   const std::uint64_t pages = std::min(format::align_up(at, 4096), end);
   std::memset(bytes, 0, pages - at);
   if (auto no = h.lost_files()) return *no;
+  flush_bytes(h, seat, at, pages - at);
   if (pages == end) return {};
-  if (auto done = os::punch(h.file, pages, end - pages); !done) return done;
-  if (auto done = os::allocate(h.file, pages, end - pages); !done) return done;
+  if (auto done = zeros_on_disk(h, seat, pages, end - pages, false); !done) return done;
   return os::populate(h.map.base() + pages, end - pages);
 }
 
 // Step 1: a PARTIAL region with enough room goes on under its new owner, at the tail that was published (F24).
-std::optional<OpenRegion> adopt(Handle& h, LocalSeat& seat, std::uint64_t room, RegionType type) noexcept {
+std::optional<OpenRegion> adopt(Handle& h, LocalSeat& seat, std::uint64_t room, RegionType type) {
   auto& control = h.space.control();
   const std::uint64_t hint = std::min(shared::raised_load(control.region_hint), h.space.region_count());
   for (std::uint64_t r = 0; r < hint; ++r) {
@@ -255,7 +273,7 @@ std::optional<OpenRegion> adopt(Handle& h, LocalSeat& seat, std::uint64_t room, 
     mine.owner = seat.number;
     if (!change(h, r, w, mine)) continue;
     step("claim.1");  // † reaper → PARTIAL or SEALED
-    if (type == RegionType::block && !clear_behind(h, r, tail)) {
+    if (type == RegionType::block && !clear_behind(h, seat, r, tail)) {
       close_region(h, r, mine);
       continue;
     }
@@ -263,7 +281,7 @@ std::optional<OpenRegion> adopt(Handle& h, LocalSeat& seat, std::uint64_t room, 
   }
   return {};
 }
-bool adopt_partial(Handle& h, LocalSeat& seat, std::uint64_t room) noexcept {
+bool adopt_partial(Handle& h, LocalSeat& seat, std::uint64_t room) {
   auto& partial = h.space.control().partial_hint;  // of data: blocks are made seldom, and look without it
   if (shared::hint_load(partial) == 0) return false;
   seat.region = adopt(h, seat, room, RegionType::data);

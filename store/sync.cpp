@@ -21,8 +21,8 @@ using std::chrono::nanoseconds;
 class Note {
  public:
   Note(Handle& h, LocalSeat& seat) noexcept : control_(h.space.control()), seat_(*seat.shared) {
-    request_ = std::max<std::uint64_t>(shared::ticket_last(control_), 1);
-    shared::note_store(seat_.sync, request_);
+    request_ = shared::ticket_last(control_);
+    shared::note_store(seat_.sync, std::max<std::uint64_t>(request_, 1));
   }
   ~Note() { shared::note_store(seat_.sync, 0); }
   Note(const Note&) = delete;
@@ -183,6 +183,12 @@ Result<void> make_durable(Handle& h, LocalSeat& seat, Durability durability) {
   }
   if (auto lost = sync_lost(h)) return *lost;
   return {};
+}
+
+void flush_bytes(Handle& h, LocalSeat& seat, std::uint64_t offset, std::uint64_t size) noexcept {
+  if (h.is_volatile) return;
+  Note note(h, seat);
+  if (auto done = os::flush(h.map.base() + offset, size); !done) note.failed(done.error());
 }
 
 bool flush_all(Handle& h) noexcept {

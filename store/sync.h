@@ -20,6 +20,10 @@ Result<void> sync_until(Handle&, std::uint64_t ticket);
 // written to, and settled.  `sync_lost`: it is visible, and may not survive a power cut.
 Result<void> make_durable(Handle&, LocalSeat&, Durability);
 
+// Until these bytes of the file are on the disk.  A flush that fails is told to whoever asks for durability; who
+// flushes for what a power cut may leave goes on: where one has failed nobody is promised anything about power cuts.
+void flush_bytes(Handle&, LocalSeat&, std::uint64_t offset, std::uint64_t size) noexcept;
+
 // Null, or `sync_lost`: a flush has failed in this or any process.
 std::optional<Error> sync_lost(const Handle&) noexcept;
 

@@ -2,6 +2,7 @@
 #include "tests/support/program.h"
 
 #include <durra/care.h>
+#include <durra/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,9 +18,9 @@
 namespace durra::test {
 
 const char* name(Act a) noexcept {
-  constexpr const char* kNames[] = {"put",          "put_if", "draft",   "erase",      "batch", "append",
-                                    "consume",      "sync",   "compact", "reopen",     "other", "killed",
-                                    "killed_alone", "hold",   "let_go",  "write_back", "settle"};
+  constexpr const char* kNames[] = {"put",          "put_if", "draft",   "erase",      "batch",  "append",
+                                    "consume",      "sync",   "compact", "reopen",     "other",  "killed",
+                                    "killed_alone", "hold",   "let_go",  "write_back", "settle", "typed"};
   return kNames[static_cast<std::size_t>(a)];
 }
 
@@ -70,7 +71,7 @@ class Generator {
       unsigned weight;
     };
     const unsigned others = shape_.other_processes ? 1 : 0;
-    const std::array<Weighted, 17> all{{{Act::put, 22},
+    const std::array<Weighted, 18> all{{{Act::put, 22},
                                         {Act::put_if, 3},
                                         {Act::draft, 3},
                                         {Act::erase, 8},
@@ -86,7 +87,8 @@ class Generator {
                                         {Act::hold, 2},
                                         {Act::let_go, 3},
                                         {Act::write_back, 4 * others},
-                                        {Act::settle, shape_.interval ? 3u : 0u}}};
+                                        {Act::settle, shape_.interval ? 3u : 0u},
+                                        {Act::typed, 4}}};
     unsigned sum = 0;
     for (const Weighted& w : all) sum += w.weight;
     unsigned at = below(sum);
@@ -176,6 +178,7 @@ class Execution::Runner {
   void close() {
     held_.reset();
     tail_.reset();
+    typed_.reset();
     for (auto& store : stores_) store.reset();
   }
 
@@ -201,6 +204,7 @@ class Execution::Runner {
       case Act::compact: return plain(compact(s, {.keep_erased = std::chrono::milliseconds(0)}));
       case Act::hold: return hold(s);
       case Act::settle: return settle(s);
+      case Act::typed: return typed(s, i + 1);
       default: return {};
     }
   }
@@ -249,6 +253,22 @@ class Execution::Runner {
       tail_.reset();  // goes on where it was saved
     return done;
   }
+  Result<void> typed(Store& s, std::uint64_t value) {
+    if (typed_ && typed_->of != current_) typed_.reset();  // gives the ring back
+    if (!typed_) {
+      auto count = Counter::open(s, kCount);
+      if (!count) return count.error();
+      auto field = Array<std::uint64_t>::open(s, kField, {kFieldSize});
+      if (!field) return field.error();
+      auto ring = Ring<std::uint64_t>::writer(s, kRing, kRingSize);
+      if (!ring) return ring.error();
+      typed_.emplace(current_, *std::move(count), *std::move(field), *std::move(ring));
+    }
+    typed_->count.add();
+    for (std::uint64_t& x : typed_->field.values()) x = value;
+    typed_->ring.push(value);
+    return {};
+  }
   Result<void> hold(Store& s) {
     auto snapshot = s.snapshot();
     if (!snapshot) return snapshot.error();
@@ -286,6 +306,15 @@ class Execution::Runner {
     return Error{static_cast<Code>(WEXITSTATUS(status) - 1), 0, 0, "in another process"};
   }
 
+  struct Typed {
+    Typed(std::size_t handle, Counter&& c, Array<std::uint64_t>&& f, Ring<std::uint64_t>&& r)
+        : of(handle), count(std::move(c)), field(std::move(f)), ring(std::move(r)) {}
+    std::size_t of;
+    Counter count;
+    Array<std::uint64_t> field;
+    Ring<std::uint64_t> ring;
+  };
+
   friend class Execution;
   const std::string path_;
   const Program& program_;
@@ -294,6 +323,7 @@ class Execution::Runner {
   std::size_t current_ = 0, reader_ = 0;  // the handles that work, and that the tail is of
   std::optional<Snapshot> held_;
   std::optional<Tail> tail_;
+  std::optional<Typed> typed_;
   std::string consumed_;
 };
 

@@ -31,6 +31,7 @@ enum class Act : std::uint8_t {
   let_go,        //
   write_back,    // the kernel writes some pages that nobody asked for
   settle,        // waits until the interval's promise is due
+  typed,         // a counter, an array of some pages and a ring go on
 };
 const char* name(Act) noexcept;
 
@@ -67,6 +68,11 @@ void make_values(Program&);  // of a program whose operations were written down;
 inline unsigned cursor_key(const Program& p) { return p.keys; }
 inline unsigned event_key(const Program& p, unsigned op) { return p.keys + 1 + op; }
 std::string key_text(const Program&, unsigned key);  // not of events: they have keys of their own
+// The blocks of typed things.  Every element of the array becomes the operation's number and 1; so does the ring's next
+// value; the counter counts.
+inline constexpr std::string_view kCount = "count", kField = "field", kRing = "ring";
+inline constexpr std::size_t kFieldSize = 1'536, kRingSize = 64;
+
 inline constexpr std::string_view kLog = "events", kLogPrefix = "events/", kTail = "reader";
 
 // What operation `op` puts under `key`, which it changes; of the cursor only how it begins.

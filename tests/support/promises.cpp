@@ -1,6 +1,8 @@
 // What a program was promised, and whether a store keeps it.
 #include "tests/support/promises.h"
 
+#include <durra/types.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -49,6 +51,7 @@ class Looker {
     scan();
     for (unsigned key = 0; key <= program_.keys; ++key) get(key);
     if (tail) ask_tail();
+    look_at_typed();
     return std::move(found_);
   }
 
@@ -86,6 +89,19 @@ class Looker {
       wrong("get and scan differ for " + key_text(program_, key) + ": " + std::to_string(op) + " and " +
             std::to_string(found_.ops[key]));
   }
+  // Makes none that is not there.
+  void look_at_typed() {
+    const auto failed = [&](const auto& r, const char* what) {
+      if (!r && r.error().code != Code::not_found) wrong(std::string(what) + r.error().message());
+      return !r;
+    };
+    if (const auto counts = Counter::all(store_, kCount); !failed(counts, "the counters: ") && !counts->empty())
+      found_.count = counts->at(0).value();
+    if (const auto field = Array<std::uint64_t>::attach(store_, kField); !failed(field, "the array: "))
+      found_.field.emplace(field->values().begin(), field->values().end());
+    if (const auto ring = Ring<std::uint64_t>::reader(store_, kRing); !failed(ring, "the ring: "))
+      found_.ring = ring->last(kRingSize);
+  }
   void ask_tail() {
     found_.tail = true;
     auto tail = Tail::open(store_, kTail, kLogPrefix);
@@ -120,6 +136,7 @@ Promises::Promises(const Program& p, std::span<const Moment> moments, std::size_
     if (i + 1 == on_disk && m.code != Moment::kOk) all_durable(0);
     if (m.code != Moment::kOk && m.code != Moment::kNothing) continue;  // refused: the store as it was
     if (op.act == Act::killed_alone && m.ok()) all_durable(m.done);     // it began with an orderly close
+    if (op.act == Act::typed) typed_.push_back({static_cast<int>(i), m.begun, Moment::kNever, -1});
     for (const Change& c : op.changes)
       versions_[c.key].push_back({c.erase ? Found::kAbsent : static_cast<int>(i), m.begun,
                                   m.ok() && durable_itself(op) ? m.done : Moment::kNever,
@@ -132,9 +149,11 @@ Promises::Promises(const Program& p, std::span<const Moment> moments, std::size_
 void Promises::all_durable(std::uint64_t moment) {
   for (auto& of_key : versions_)
     for (Version& v : of_key) v.durable = std::min(v.durable, moment);
+  for (Version& v : typed_) v.durable = std::min(v.durable, moment);
 }
 
 bool Promises::any(std::uint64_t moment) const {
+  if (std::any_of(typed_.begin(), typed_.end(), [&](const Version& v) { return v.durable <= moment; })) return true;
   return std::any_of(versions_.begin(), versions_.end(), [&](const auto& of_key) {
     return std::any_of(of_key.begin() + 1, of_key.end(), [&](const Version& v) { return v.durable <= moment; });
   });
@@ -189,6 +208,34 @@ Promises::Verdict Promises::judge_feed(const Found& f) const {
   return {};
 }
 
+// A word of a block is as it was at the last sync or at any moment since.
+Promises::Verdict Promises::judge_typed(const Found& f, std::uint64_t moment) const {
+  const auto durable_by = [&](const Version& v) { return v.durable <= moment; };
+  const auto begun_by = [&](const Version& v) { return v.begun <= moment; };
+  const auto least = std::count_if(typed_.begin(), typed_.end(), durable_by);
+  const auto most = std::count_if(typed_.begin(), typed_.end(), begun_by);
+  if (least > 0 && !(f.count && f.field && f.ring)) return {Broken::lost, "a typed thing that was synced is gone"};
+  if (f.count && (*f.count < least || *f.count > most))
+    return {Broken::lost, "the counter says " + std::to_string(*f.count) + ", of " + std::to_string(least) + " to " +
+                              std::to_string(most)};
+  std::set<std::uint64_t> may;
+  if (least == 0) may.insert(0);
+  for (auto i = std::max<std::ptrdiff_t>(least - 1, 0); i < most; ++i)
+    may.insert(static_cast<std::uint64_t>(typed_[static_cast<std::size_t>(i)].op) + 1);
+  for (const std::uint64_t x : f.field.value_or(std::set<std::uint64_t>{}))
+    if (!may.contains(x)) return {Broken::torn, "an element is " + std::to_string(x) + ", which nobody put since"};
+  if (!f.ring) return {};
+  std::vector<std::uint64_t> pushed;
+  for (auto i = 0; i < most; ++i)
+    pushed.push_back(static_cast<std::uint64_t>(typed_[static_cast<std::size_t>(i)].op) + 1);
+  if (!std::includes(pushed.begin(), pushed.end(), f.ring->begin(), f.ring->end()))
+    return {Broken::torn, "the ring shows what nobody pushed, or not in order"};
+  if (least <= static_cast<std::ptrdiff_t>(kRingSize) &&
+      !std::includes(f.ring->begin(), f.ring->end(), pushed.begin(), pushed.begin() + least))
+    return {Broken::lost, "the ring has lost what was synced"};
+  return {};
+}
+
 Promises::Verdict Promises::judge(const Found& f, std::uint64_t moment) const {
   if (!f.wrong.empty()) return {Broken::torn, f.wrong};
   for (unsigned key = 0; key < versions_.size(); ++key) {
@@ -199,6 +246,7 @@ Promises::Verdict Promises::judge(const Found& f, std::uint64_t moment) const {
     if (program_.ops[op].act != Act::batch) continue;
     if (auto v = judge_batch(f, op, moment); v.what != Broken::nothing) return v;
   }
+  if (auto v = judge_typed(f, moment); v.what != Broken::nothing) return v;
   return judge_feed(f);
 }
 

@@ -2,6 +2,8 @@
 // durable is there in that version or a later one, nothing torn, a batch whole or not at all, no event shown twice or
 // left out.
 #pragma once
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,11 +17,14 @@ inline constexpr std::string_view kAfterwards = "afterwards";
 // What somebody found in a store: per key the operation whose value it has.
 struct Found {
   static constexpr int kAbsent = -1;
-  std::vector<int> ops;         // by key; the cursor's and the events' too
-  std::vector<unsigned> read;   // events that the cursor says were consumed
-  std::vector<unsigned> shown;  // events that the tail shows next, if it was asked
-  bool tail = false;            // it was asked
-  std::string wrong;            // what no store may show: torn values, a get that differs from the scan
+  std::vector<int> ops;                              // by key; the cursor's and the events' too
+  std::vector<unsigned> read;                        // events that the cursor says were consumed
+  std::vector<unsigned> shown;                       // events that the tail shows next, if it was asked
+  bool tail = false;                                 // it was asked
+  std::optional<std::int64_t> count;                 // the typed things, if they are there
+  std::optional<std::set<std::uint64_t>> field;      // which values its elements have
+  std::optional<std::vector<std::uint64_t>> ring{};  //
+  std::string wrong;  // what no store may show: torn values, a get that differs from the scan
   bool operator==(const Found&) const = default;
 };
 // By gets and by a scan.  `tail`: also by the tail, which takes its name for a while.
@@ -51,10 +56,12 @@ class Promises {
   Verdict judge_key(const Found&, unsigned key, std::uint64_t moment) const;
   Verdict judge_batch(const Found&, unsigned op, std::uint64_t moment) const;
   Verdict judge_feed(const Found&) const;
+  Verdict judge_typed(const Found&, std::uint64_t moment) const;
   bool matches(const Found&, unsigned key, std::size_t from, std::uint64_t moment) const;
 
   const Program& program_;
   std::vector<std::vector<Version>> versions_;  // by key, the oldest first
+  std::vector<Version> typed_;                  // what typed things went on
 };
 
 }  // namespace durra::test

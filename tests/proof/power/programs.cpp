@@ -73,6 +73,17 @@ std::vector<Op> feed() {
   }
   return ops;
 }
+// Memory that never moves is made and written where records lay before, while its name goes to the disk (H24).
+std::vector<Op> typed() {
+  std::vector<Op> ops;
+  for (unsigned i = 0; i < 18; ++i) ops.push_back(put(i % 3, 24'000));
+  for (const Act act : {Act::typed, Act::typed}) ops.push_back(plain(act));
+  ops.push_back(put(2, 100, kPower));
+  for (const Act act : {Act::sync, Act::typed, Act::compact, Act::reopen, Act::typed, Act::sync, Act::typed})
+    ops.push_back(plain(act));
+  ops.push_back(put(0, 200, kPower));
+  return ops;
+}
 // Closed in order, opened, killed and opened again.
 std::vector<Op> ends() {
   return {put(0, 300),        plain(Act::reopen), put(1, 400, kPower), plain(Act::reopen),
@@ -93,9 +104,10 @@ struct Scene {
   std::uint64_t max_size;
 };
 constexpr Scene kScenes[] = {
-    {"create", ends, 4, 0, 1_MiB},  {"reuse", reuse, 4, 6, 768_KiB},   {"sweep", sweep, 4, 3, 768_KiB},
-    {"full", full, 4, 8, 640_KiB},  {"batches", batches, 4, 1, 1_MiB}, {"runs", runs, 4, 1, 1_MiB},
-    {"split", split, 40, 8, 1_MiB}, {"feed", feed, 4, 1, 1_MiB},       {"kill", after_a_kill, 4, 3, 1_MiB},
+    {"create", ends, 4, 0, 1_MiB},       {"reuse", reuse, 4, 6, 768_KiB},   {"sweep", sweep, 4, 3, 768_KiB},
+    {"full", full, 4, 8, 640_KiB},       {"batches", batches, 4, 1, 1_MiB}, {"runs", runs, 4, 1, 1_MiB},
+    {"typed", typed, 4, 18, 768_KiB},    {"split", split, 40, 8, 1_MiB},    {"feed", feed, 4, 1, 1_MiB},
+    {"kill", after_a_kill, 4, 3, 1_MiB},
 };
 
 void finish(Plan& plan) {
