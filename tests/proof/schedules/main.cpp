@@ -20,7 +20,7 @@ constexpr unsigned kSecondsMax = 200;  // of one scene; more is a hang
 struct Amount {
   std::uint64_t pairs, killed, threes;  // schedules at most, of each attempt at a scene; 0: none such
 };
-constexpr Amount kBrief{60, 30, 0}, kFull{40'000, 40'000, 20'000};
+constexpr Amount kBrief{60, 30, 0}, kFull{36'000, 36'000, 20'000};
 constexpr std::uint64_t kOneBriefly = 40'000;  // of one scene alone
 
 // All pairs; all pairs of which one may be killed; three of those that change and read the same keys.
