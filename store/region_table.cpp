@@ -426,6 +426,8 @@ Result<void> make_room(Handle& h, LocalSeat& seat, std::uint64_t room, Reserve r
   leave_region(h, seat);
   if (adopt_partial(h, seat, room)) return {};
   tidy(h, seat);
+  if (has_room(h, seat, room)) return {};
+  leave_region(h, seat);
   auto fresh = claim_fresh(h, seat, RegionType::data, reserve);
   if (fresh) {
     seat.region = opened(h, *fresh, h.space.region_size());

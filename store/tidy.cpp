@@ -20,6 +20,7 @@ using format::RegionState;
 // By the hints of the descriptors.
 struct Usage {
   std::uint64_t used = 0, dead = 0;         // bytes of data regions, whoever has them
+  std::uint64_t open = 0;                   // data regions that somebody writes to
   std::uint64_t index = 0, dead_index = 0;  // bytes of sealed index regions
   std::uint64_t retired = 0;                // regions
   bool dead_blocks = false;                 // a region of blocks without a name
@@ -41,6 +42,7 @@ Usage usage(Handle& h) noexcept {
     const bool holds =
         w.type == format::RegionType::data && w.state >= RegionState::open && w.state <= RegionState::compacting;
     if (!holds) continue;
+    u.open += w.state == RegionState::open;
     u.used += shared::tail_load(d.tail);
     u.dead += format::untag(shared::hint_load(d.dead), w.generation);
   }
@@ -52,6 +54,13 @@ Usage usage(Handle& h) noexcept {
 bool worth_a_sync(const Handle& h, const Usage& u, const Freed& f) noexcept {
   const std::uint64_t live = u.used - std::min(u.dead, u.used);
   return f.wait_for_sync * h.space.region_size() >= std::max(8 * h.space.region_size(), live / 2);
+}
+
+// A compaction goes on a little with each put, and is over when its owner ends.  Where no process lives long enough to
+// see one through, garbage piles up beyond what the others have begun.
+bool piles_up(const Handle& h, const Usage& u) noexcept {
+  const std::uint64_t live = u.used - std::min(u.dead, u.used);
+  return u.dead > 2 * live + (8 + 4 * u.open) * h.space.region_size();
 }
 
 bool free_some(Handle& h) {
@@ -76,6 +85,9 @@ void tidy(Handle& h, LocalSeat& seat) {
     begin_compaction(h, seat, Worth::mostly);
   else if (u.dead >= h.space.region_size() / 2)
     begin_compaction(h, seat, Worth::nearly_all);
+  if (!seat.compaction || !piles_up(h, u)) return;
+  const Compacting now(seat);
+  finish_compaction(h, seat);
 }
 
 std::optional<CompactionStep> finish_compaction(Handle& h, LocalSeat& seat) {

@@ -6,7 +6,8 @@
 
 namespace durra::detail {
 
-// For a writer that is about to claim a region: frees what can be freed; begins a compaction where much is to be won.
+// For a writer that is about to claim a region: frees what can be freed; begins a compaction where much is to be won,
+// and finishes it where garbage has piled up: copies may then have given the seat a region with room.
 // Precondition (all of them): the caller holds no pin, for it would hold back what is to be freed (H10).
 void tidy(Handle&, LocalSeat&);
 
