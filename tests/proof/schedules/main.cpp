@@ -1,6 +1,7 @@
 // G3: the schedules of two participants, of whom one may be killed, and bounded ones of three.  The library is the
 // production code, compiled so that each access to memory calls the scheduler; the operating system is simulated.
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@ namespace {
 
 using test::Proof;
 
-constexpr unsigned kSecondsMax = 200;  // of one scene; more is a hang
+constexpr time_t kSecondsMax = 200;  // of a CPU, for one scene; more is a hang
 
 struct Amount {
   std::uint64_t pairs, killed, threes;  // schedules at most, of each attempt at a scene; 0: none such
@@ -80,7 +81,8 @@ class Company {
     const pid_t pid = ::fork();
     if (pid < 0) Proof::skip("no process can be forked");
     if (pid == 0) {
-      ::alarm(kSecondsMax);
+      const itimerval limit{{}, {kSecondsMax, 0}};
+      ::setitimer(ITIMER_PROF, &limit, nullptr);
       explore(scenes_[i], seed, outcomes_[i], path);
       ::_exit(0);
     }

@@ -114,7 +114,7 @@ class Run {
     static char stack[64u << 10];
     const stack_t other{stack, 0, sizeof stack};
     ::sigaltstack(&other, nullptr);
-    for (const int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM}) {
+    for (const int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGPROF}) {
       struct sigaction a {};
       a.sa_flags = SA_ONSTACK | SA_RESETHAND;
       a.sa_handler = [](int number) {
