@@ -67,7 +67,10 @@ test_sanitized() {  # a tenth of the random cases: the release build runs them a
   RC_PARAMS="max_success=10 ${RC_PARAMS:-}" ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 \
     UBSAN_OPTIONS=print_stacktrace=1 run_tests build-san -L '^(unit_|property|crash|processes|regressions|fuzz)'
 }
-build_threads() { configure build-tsan "${clang[@]}" -DDURRA_SANITIZE=thread -DDURRA_TOOLS=OFF && ninja -C build-tsan -j2 threads_tests; }
+build_threads() {
+  configure build-tsan "${clang[@]}" -DDURRA_SANITIZE=thread -DDURRA_TOOLS=OFF &&
+    ninja -C build-tsan -j2 threads_tests
+}
 test_threads() { TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 run_tests build-tsan -L tsan; }
 
 # goal NAME COMMAND: the last line of its output has the figures that goals.txt judges.
