@@ -24,7 +24,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 BUILD = Path(os.environ.get("DURRA_BUILD_DIR", HERE.parents[1] / "build"))
 FELT = "was killed and is started again"
-PATIENCE = 60  # seconds; longer is a hang
+PATIENCE = 50  # seconds; longer is a hang
 TRIES, SECONDS = 400, 2  # at most so many killed runs; at least that long
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -69,11 +69,15 @@ class Example:
         except subprocess.TimeoutExpired:
             process.kill()
             self.fail(folder, f"still running after {PATIENCE} s")
-        while True:
-            try:
-                os.waitpid(-1, 0)  # its workers: they are ours now, and die with it
-            except ChildProcessError:
-                return status
+        until = time.monotonic() + PATIENCE
+        try:  # its workers: they are ours now, and die with it
+            while os.waitpid(-1, os.WNOHANG)[0] != 0 or time.monotonic() < until:
+                time.sleep(0.001)
+        except ChildProcessError:
+            return status
+        for worker in children(os.getpid()):
+            os.kill(worker, signal.SIGKILL)
+        self.fail(folder, f"a worker outlives it by {PATIENCE} s")
 
     def judge(self, status, folder, *expected):
         said = "\n".join(line.rstrip() for line in (folder / "stdout").read_text(encoding="utf-8").splitlines())

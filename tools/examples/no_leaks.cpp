@@ -16,8 +16,10 @@
 const std::string kFolder = "no_leaks", kStore = kFolder + "/no_leaks.durra";
 
 pid_t start_worker() {
+  const pid_t parent = getpid();
   if (const pid_t worker = fork(); worker != 0) return worker;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(1);  // which was killed before that
   auto store = durra::open(kStore).value();
   auto array = durra::Array<double>::open(store, "array", {1'000}).value();
   for (std::uint64_t n = 0;; ++n) {
