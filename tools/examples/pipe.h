@@ -16,6 +16,7 @@ inline void through_pipe(std::span<const double> from, std::span<double> to) {
     int ends[2];
     if (pipe(ends) != 0) throw std::runtime_error("no pipe");
     if (fork() == 0) {
+      close(ends[0]);  // or it would wait for itself to read when the reader is gone
       FILE* const out = fdopen(ends[1], "w");
       const bool written = std::fwrite(from.data(), from.size_bytes(), 1, out) == 1;
       _exit(written && std::fclose(out) == 0 ? 0 : 1);
