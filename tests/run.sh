@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds everything, runs every test, and ends with one table of goals and figures.
-#   bash tests/run.sh            all of it, at most 15 minutes on 2 cores from an empty build folder
+#   bash tests/run.sh            all of it, at most an hour on 2 cores from an empty build folder (15 minutes are the aim)
 #   bash tests/run.sh --quick    without sanitizers and with short goals
-#   bash tests/run.sh --proof    the proofs in full, beyond all that: at most 45 minutes
+#   bash tests/run.sh --proof    the proofs in full, beyond all that: 45 minutes are the aim
 #   bash tests/run.sh --proof=kill,power [--seed N] [--hours H]
 #                                some of them; from a seed; again and again, failing seeds in build/run/failing-seeds
 # Logs: build/run/STAGE.log.  A new stage is one line at the end of this file, a new goal one line of goals.txt.
