@@ -244,13 +244,19 @@ Result<void> clear_behind(Handle& h, LocalSeat& seat, std::uint64_t r, std::uint
   std::byte* const bytes = h.space.base() + at;
   const auto is_zero = [](std::byte b) { return b == std::byte{0}; };
   if (std::all_of(bytes, bytes + std::min(end - at, format::kRecordHeaderSize), is_zero)) return {};
-  const std::uint64_t pages = std::min(format::align_up(at, 4096), end);
-  std::memset(bytes, 0, pages - at);
   if (auto no = h.lost_files()) return *no;
+  const std::uint64_t pages = std::min(format::align_up(at, 4096), end);
+  if (pages != end) {
+    if (auto done = zeros_on_disk(h, seat, pages, end - pages, false); !done) return done;
+    if (auto done = os::populate(h.map.base() + pages, end - pages); !done) return done;
+  }
+  // What tells that somebody died here goes last: whoever dies meanwhile leaves it to the next.
+  const std::uint64_t rest = std::min(at + format::kRecordHeaderSize, pages);
+  std::memset(h.space.base() + rest, 0, pages - rest);
   flush_bytes(h, seat, at, pages - at);
-  if (pages == end) return {};
-  if (auto done = zeros_on_disk(h, seat, pages, end - pages, false); !done) return done;
-  return os::populate(h.map.base() + pages, end - pages);
+  std::memset(bytes, 0, rest - at);
+  flush_bytes(h, seat, at, rest - at);
+  return {};
 }
 
 // Step 1: a PARTIAL region with enough room goes on under its new owner, at the tail that was published (F24).

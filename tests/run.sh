@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds everything, runs every test, and ends with one table of goals and figures.
-#   bash tests/run.sh            all of it, at most an hour on 2 cores from an empty build folder (15 minutes are the aim)
+#   bash tests/run.sh            all of it, at most an hour on 2 cores from an empty folder (15 minutes are the aim)
 #   bash tests/run.sh --quick    without sanitizers and with short goals
 #   bash tests/run.sh --proof    the proofs in full, beyond all that: 45 minutes are the aim
 #   bash tests/run.sh --proof=kill,power [--seed N] [--hours H]
