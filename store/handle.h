@@ -54,8 +54,6 @@ struct LocalSeat {
   std::array<DeadCount, 256> dead{};
   std::uint32_t puts_since_tidying = 0;
   bool compacting = false;            // claims now are compaction's own: they may take the last region
-  std::uint64_t log_time = 0;         // a tick of the clock that only this seat has won, for keys of appended records
-  std::uint32_t log_count = 0;        // how many were made with it
   bool fine = false;                  // its next regions come in small pieces: it makes single records durable
   std::uint64_t last_stamp = 0;       // stamps of one seat rise
   std::atomic<bool> unsynced{false};  // Durability::interval: something was put since the thread's last tick

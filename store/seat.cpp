@@ -111,7 +111,8 @@ Result<LocalSeat*> try_take(Handle& h, std::uint32_t n) {
   return local.release();
 }
 
-Result<LocalSeat*> take_new_seat(Handle& h) {
+// `threads` come to it first: said before others may find it, or a second one would make it its home too.
+Result<LocalSeat*> take_new_seat(Handle& h, std::int64_t threads) {
   if (auto no = h.lost_files()) return *no;
   const std::lock_guard guard(h.seats.adding);
   const auto count = shared::mark_load(h.seats.count);
@@ -121,6 +122,7 @@ Result<LocalSeat*> take_new_seat(Handle& h) {
       if (!taken) return taken.error();
       if (*taken == nullptr) continue;
       shared::mark_raise(h.locks_by_descriptor, (*taken)->byte.by_descriptor());
+      (*taken)->homes.store(threads);
       h.seats.list[count].store(*taken);
       shared::mark_raise(h.seats.count, count + 1);
       return *taken;
@@ -138,14 +140,20 @@ LocalSeat* find_seat(Handle& h, Fit fit) noexcept {
   return nullptr;
 }
 
-void settle_in(Handle& h, LocalSeat* s) {
-  {
-    Alive& a = alive();
-    const std::lock_guard guard(a.mutex);
-    a.handles.emplace(h.id, &h);
-    s->homes.fetch_add(1);
-  }
-  homes.remember({h.id, s});
+bool settle_alone(LocalSeat& s) noexcept {
+  std::int64_t nobody = 0;
+  return shared::looks_idle(s.busy) && s.homes.compare_exchange_strong(nobody, 1);
+}
+
+// A seat that no other thread comes to first; where the file has none left, one to share, which pins allow.
+Result<LocalSeat*> settle(Handle& h) {
+  if (LocalSeat* s = find_seat(h, settle_alone)) return s;
+  auto fresh = take_new_seat(h, 1);
+  if (fresh) return fresh;
+  LocalSeat* s = find_seat(h, [](LocalSeat&) { return true; });
+  if (s == nullptr) return fresh.error();
+  s->homes.fetch_add(1);
+  return s;
 }
 
 }  // namespace
@@ -163,17 +171,15 @@ void forget_homes(std::uint64_t handle_id) noexcept {
 Result<LocalSeat*> find_home(Handle& h) {
   if (LocalSeat* s = homes.find(h.id)) [[likely]]
     return s;
-  LocalSeat* s = find_seat(h, [](LocalSeat& l) { return l.homes.load() == 0 && shared::looks_idle(l.busy); });
-  if (s == nullptr) {
-    auto fresh = take_new_seat(h);
-    if (fresh) {
-      s = *fresh;
-    } else {  // none left in the file: share one, which pins allow
-      s = find_seat(h, [](LocalSeat&) { return true; });
-      if (s == nullptr) return fresh.error();
-    }
+  {
+    Alive& a = alive();
+    const std::lock_guard guard(a.mutex);
+    a.handles.emplace(h.id, &h);
   }
-  settle_in(h, s);
+  auto s = settle(h);
+  if (!s) return s;
+  homes.remember({h.id, *s});
+  tick(h);  // it may have put here before, at a home that it has forgotten
   return s;
 }
 
@@ -184,7 +190,7 @@ Result<ExclusiveSeat> ExclusiveSeat::take(Handle& h) {
   if (!shared::try_acquire(s->busy)) {  // a draft of this thread, a nested call, or a shared seat
     s = find_seat(h, [](LocalSeat& l) { return shared::try_acquire(l.busy); });
     while (s == nullptr) {
-      auto fresh = take_new_seat(h);
+      auto fresh = take_new_seat(h, 0);
       if (!fresh) return fresh.error();
       if (shared::try_acquire((*fresh)->busy)) s = *fresh;
     }
@@ -194,7 +200,9 @@ Result<ExclusiveSeat> ExclusiveSeat::take(Handle& h) {
     shared::release(s->busy);
     return Error{Code::evicted, 0, s->number, "the descriptor that held this seat was closed"};
   }
-  return ExclusiveSeat(s);
+  ExclusiveSeat seat(h, s);
+  seat.order();
+  return seat;
 }
 
 namespace {

@@ -12,6 +12,12 @@ struct LastHome {
 inline thread_local constinit LastHome last_home{0, nullptr};
 Result<LocalSeat*> find_home(Handle&);
 
+// Moves the clock on: stamps given from now on are greater than all that were given before.
+inline void tick(const Handle& h) noexcept {
+  auto& control = h.space.control();
+  shared::clock_tick(control, shared::clock_load(control));  // one try: lost means that somebody else moved it on
+}
+
 // The seat this thread comes to first: shared with other threads only when the file has no more.  For pins.
 inline Result<LocalSeat*> home_seat(Handle& h) {
   if (last_home.handle_id == h.id) [[likely]]
@@ -20,19 +26,30 @@ inline Result<LocalSeat*> home_seat(Handle& h) {
 }
 
 // A seat for this thread alone, for as long as this object lives: what a put, erase or draft needs.
+//
+// Stamps of one seat rise.  Those of one thread shall too, though it is not always at its home: so whoever puts by
+// another seat ticks the clock before and behind (PROTOCOL.md PUT, 6).
 class ExclusiveSeat {
  public:
   static Result<ExclusiveSeat> take(Handle&);
-  ExclusiveSeat(ExclusiveSeat&& o) noexcept : seat_(o.seat_) { o.seat_ = nullptr; }
+  ExclusiveSeat(ExclusiveSeat&& o) noexcept : handle_(o.handle_), seat_(o.seat_) { o.seat_ = nullptr; }
   ExclusiveSeat& operator=(ExclusiveSeat&&) = delete;
   ~ExclusiveSeat() {
-    if (seat_ != nullptr) shared::release(seat_->busy);
+    if (seat_ == nullptr) return;
+    order();
+    shared::release(seat_->busy);
   }
   LocalSeat& operator*() const noexcept { return *seat_; }
   LocalSeat* operator->() const noexcept { return seat_; }
+  // What this thread puts from now on has greater stamps than all it has put at another seat, or all it has put here.
+  void order() const noexcept {
+    if (last_home.seat != seat_ && !handle_->forked()) [[unlikely]]
+      tick(*handle_);
+  }
 
  private:
-  explicit ExclusiveSeat(LocalSeat* s) noexcept : seat_(s) {}
+  ExclusiveSeat(Handle& h, LocalSeat* s) noexcept : handle_(&h), seat_(s) {}
+  Handle* handle_;
   LocalSeat* seat_;
 };
 

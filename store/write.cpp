@@ -118,6 +118,7 @@ std::span<std::byte> Draft::bytes() & noexcept { return detail::writable_payload
 Result<Stamp> Draft::publish() && {
   const auto state = std::move(state_);
   if (auto no = state->handle->refuse_write()) return *no;
+  state->seat->order();  // this may be another thread than the one that drafted
   return detail::publish(*state->handle, **state->seat, state->change, state->laid);
 }
 

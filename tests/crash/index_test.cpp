@@ -1,8 +1,13 @@
 // Whoever stopped while it changes the index is overtaken by others who change it too: no key is lost.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
+#include <vector>
+
 #include "format/checksum.h"
 #include "store/index.h"
+#include "store/reclaim.h"
 #include "store/seat.h"
 #include "tests/crash/world.h"
 
@@ -102,6 +107,62 @@ TEST_F(IndexOvertaken, a_leaf_that_is_not_linked_yet_is_kept) {
   put_many(10'000);
   expect_all(ids);
   expect_undamaged(w.path);
+}
+
+// Linked nodes, as those who search find them.
+struct Linked {
+  std::uint64_t region;
+  bool inner;
+  std::uint64_t first_tag;  // of those that lead there
+  std::uint32_t depth;
+};
+std::vector<Linked> linked_nodes(detail::Handle& h) {
+  std::vector<Linked> all;
+  const std::function<void(std::uint64_t, std::uint64_t, std::uint32_t)> visit =
+      [&](std::uint64_t word, std::uint64_t tag, std::uint32_t depth) {
+        if (word == 0) return;
+        const auto n = format::unpack_node(word);
+        all.push_back({h.space.region_of(n.offset), n.inner, tag, depth});
+        if (!n.inner) return;
+        const auto* below = reinterpret_cast<const std::uint64_t*>(h.space.base() + n.offset);
+        for (std::uint64_t i = 0; i < format::kInnerWords; ++i)
+          visit(below[i], tag | i << (64 - h.space.root_bits() - format::kInnerBits * (depth + 1)), depth + 1);
+      };
+  for (std::uint64_t root = 0; root < h.space.super().root_words; ++root)
+    visit(h.space.root(static_cast<std::uint32_t>(root)), root << (64 - h.space.root_bits()), 0);
+  return all;
+}
+
+// Inner nodes alone are left in a region of the index, and there is no time to move them: it stays.
+TEST_F(IndexOvertaken, a_region_with_nothing_but_inner_nodes_is_in_use) {
+  detail::Handle& h = *detail::handle_of(store);
+  for (std::uint64_t i = 0; i < 70; ++i)
+    for (std::uint64_t root = 0; root < 24; ++root) store.put(id_of(root << 56 | 1ull << 50 | i << 24), "").value();
+  const auto state_of = [&](std::uint64_t r) {
+    return format::unpack(shared::state_load(h.space.descriptor(r).state)).state;
+  };
+  auto nodes = linked_nodes(h);
+  const auto found = std::find_if(nodes.begin(), nodes.end(), [&](const Linked& n) {
+    return n.inner && state_of(n.region) == format::RegionState::sealed;
+  });
+  ASSERT_NE(found, nodes.end());
+  const std::uint64_t region = found->region;
+  const auto leaves_there = [&] {
+    return std::count_if(nodes.begin(), nodes.end(), [&](auto& n) { return n.region == region && !n.inner; });
+  };
+  for (std::uint64_t more = 0; leaves_there() != 0; ++more) {  // until each of them has grown out of it
+    for (const Linked& n : nodes)
+      if (n.region == region && !n.inner) store.put(id_of(n.first_tag | more * 7919 % (1 << 20)), "").value();
+    nodes = linked_nodes(h);
+  }
+  ASSERT_TRUE(std::any_of(nodes.begin(), nodes.end(), [&](const Linked& n) { return n.region == region; }));
+
+  for (int i = 0; i < 2; ++i) {
+    detail::move_epoch_past(h, shared::epoch_load(h.space.control()));
+    const auto seat = detail::ExclusiveSeat::take(h).value();
+    detail::reclaim_index(h, *seat, {.share = 0, .nodes = 0, .pack = false});
+  }
+  EXPECT_EQ(state_of(region), format::RegionState::sealed);
 }
 
 }  // namespace

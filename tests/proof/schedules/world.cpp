@@ -92,8 +92,8 @@ void make_store(const Needs& needs) {
     check(s.sync(), "sync");
     detail::free_retired(h);
   }
-  // A region of his own, in use.
-  check(s.put("elder", "1"), "put");
+  // A region of his own, in use, in which nothing was superseded yet.
+  check(s.put("elder", "1") && put(s, kB, 2), "put");
   if (needs.full_leaf) {
     const auto full = [&] {
       return find_for_change(h, detail::view(h, Key(keys[kG]))).found == detail::Found::crowded;

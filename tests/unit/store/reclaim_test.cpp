@@ -2,6 +2,9 @@
 #include <durra/care.h>
 #include <gtest/gtest.h>
 
+#include <iterator>
+#include <vector>
+
 #include "store/compact.h"
 #include "store/handle.h"
 #include "store/reclaim.h"
@@ -125,6 +128,55 @@ TEST_F(Reclaim, damage_is_not_copied_under_a_check_that_agrees) {
   auto store = open(path, small()).value();
   (void)compact(store, at_once());
   EXPECT_EQ(outcome(store.get(0).value().intact()), "damaged");
+}
+
+// Somebody who began before it was sealed may be about to make one of its records the newest of its key (H4).
+TEST_F(Reclaim, a_region_is_compacted_when_nobody_is_left_from_before_its_sealing) {
+  auto store = open(path, small()).value();
+  auto& h = *detail::handle_of(store);
+  const auto begins = [&] {
+    const auto seat = detail::ExclusiveSeat::take(h).value();
+    return detail::begin_compaction(h, *seat, detail::Worth::some);
+  };
+  store.put("k", "v").value();
+  store.put("garbage", noise(57'000)).value();
+  store.put("garbage", "").value();
+  go_on(store);
+  {
+    const auto held = store.get("k").value();
+    store.put("next", noise(20'000)).value();  // in another region: this one is sealed
+    EXPECT_FALSE(begins());
+  }
+  EXPECT_TRUE(begins());
+}
+
+TEST_F(Reclaim, a_pin_is_of_the_epoch_in_which_it_was_taken) {
+  fill();
+  auto store = open(path, small()).value();
+  auto& h = *detail::handle_of(store);
+  go_on(store);
+  const std::uint64_t now = shared::epoch_load(h.space.control());
+  const auto held = store.get(0).value();
+  for (int i = 0; i < 3; ++i) go_on(store);
+  EXPECT_EQ(detail::oldest_pin(h), now);
+}
+
+// Else a thread that always holds something would keep one old pin for ever (F32).
+TEST_F(Reclaim, one_more_than_there_are_cells_joins_the_youngest) {
+  fill();
+  auto store = open(path, small()).value();
+  auto& h = *detail::handle_of(store);
+  std::vector<Record> held;
+  std::uint64_t youngest = 0;
+  for (int i = 0; i < static_cast<int>(std::size(h.space.seat(0).pins)); ++i) {
+    go_on(store);
+    youngest = shared::epoch_load(h.space.control());
+    held.push_back(store.get(i).value());
+  }
+  go_on(store);
+  const auto one_more = store.get(100).value();
+  held.clear();
+  EXPECT_EQ(detail::oldest_pin(h), youngest);
 }
 
 }  // namespace

@@ -9,7 +9,9 @@
 #include "format/head.h"
 #include "format/record.h"
 #include "format/region.h"
+#include "store/index.h"
 #include "tests/support/scratch.h"
+#include "tests/support/stores.h"
 
 namespace durra {
 namespace {
@@ -90,6 +92,18 @@ TEST_F(RottenWords, a_floor_in_the_far_future_does_not_stop_the_clock) {
   write(first + offsetof(format::RecordHeader, stamp), 0);
   write(first + offsetof(format::RecordHeader, word), (format::kStampTimeMax - 1) << 16);
   expect_good();
+}
+
+// Its check agrees: somebody computed it.
+TEST_F(RottenWords, a_record_that_reaches_beyond_its_region_is_damage) {
+  auto store = open(path_).value();
+  for (int i = 0; i < 3; ++i) store.put("large", std::string(1 << 20, 'x')).value();  // regions behind it
+  detail::Handle& h = *detail::handle_of(store);
+  detail::RecordRef r = detail::find(h, detail::view(h, Key(7))).record;
+  r.shape.payload_size = 3 << 20;
+  r.header->shape = format::pack(r.shape);
+  r.header->head_check = format::head_check(*r.header, r.region_seed, r.at);
+  EXPECT_EQ(test::shown(store.get(7)).substr(0, 20), "<damaged>");
 }
 
 }  // namespace

@@ -149,9 +149,10 @@ TEST_F(Tails, more_than_one_collection_holds_come_once_and_in_order) {
 // Two writers who begin within one tick of the clock give equal stamps: the position says which key.
 TEST_F(Tails, a_position_lies_between_records_of_one_stamp) {
   Store other = open(path).value();
+  for (Store* s : {&*store, &other}) s->put("b", "0").value();  // a seat at each
+  (void)store->snapshot().value();                              // a tick that nobody has put in
   std::vector<Stamp> stamps;
-  for (const char* key : {"b", "a", "c"})
-    std::thread([&, key] { stamps.push_back((key[0] == 'a' ? other : *store).put(key, "1").value()); }).join();
+  for (const char* key : {"b", "a", "c"}) stamps.push_back((key[0] == 'a' ? other : *store).put(key, "1").value());
   std::optional<Tail> tail = Tail::open(*store, "t").value();
   Lines all;
   while (all.size() < 3) {
@@ -405,6 +406,19 @@ TEST_F(ReadTails, regions_that_are_known_to_be_old_are_not_read_again) {
   Tail all = Tail::open(*store, "second").value();
   EXPECT_EQ(drain(all).back(), "<damaged>");
   flip();
+}
+
+// What is noted of a region for all later tails is noted when nothing more can come.
+TEST_F(Tails, a_region_that_another_read_while_it_was_written_is_read) {
+  store->put("filler", std::string(60'000, 'x')).value();
+  Tail first = Tail::open(*store, "first").value();
+  EXPECT_EQ(drain(first).size(), 1u);
+  Tail second = Tail::from_now(*store).value();
+  store->put("b", "2").value();
+  store->put("large", std::string(60'000, 'x')).value();  // elsewhere: the region is sealed
+  const Lines seen = drain(second);
+  ASSERT_EQ(seen.size(), 2u);
+  EXPECT_EQ(seen[0], "b=2");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "format/leaf.h"
+#include "store/index.h"
 #include "tests/support/file_edit.h"
 #include "tests/support/scratch.h"
 #include "tests/support/stores.h"
@@ -261,6 +262,20 @@ TEST_F(Verify, reads_of_damaged_records_say_so) {
   auto records = store.records();
   for (Record& r : records) EXPECT_NE(r.key(), "k400");
   EXPECT_EQ(outcome(records.status()), "damaged");
+}
+
+TEST_F(Verify, an_index_that_names_an_older_version_is_said) {
+  auto store = open(path, small()).value();
+  detail::Handle& h = *detail::handle_of(store);
+  const auto key = detail::view(h, "k5");
+  const std::uint64_t old = detail::find(h, key).record.at;
+  store.put("k5", "new").value();
+  const auto at = detail::find_for_change(h, key);
+  ASSERT_TRUE(shared::index_swing(*at.slot, at.word, format::slot_word(format::slot_hash(key.tag), old)));
+  const auto damage = verify(path).value().damage;
+  ASSERT_EQ(damage.size(), 1u);
+  EXPECT_EQ(damage[0].error.message().find("index: an older version is named") == std::string::npos, false)
+      << damage[0].error.message();
 }
 
 }  // namespace
