@@ -127,9 +127,9 @@ std::vector<Unit> units(const std::vector<Scenario>& all, const Proof& proof, co
 
 void prove(Proof& proof, std::uint64_t seed, Figures& figures) {
   std::vector<Scenario> all = scenarios();
-  const int mixtures = proof.brief() ? 1 : 24;
+  const int mixtures = proof.brief() ? 1 : 12;
   for (int i = 0; i < mixtures; ++i) all.push_back(mixture(seed * 1000 + static_cast<std::uint64_t>(i)));
-  const Plan plan = proof.brief() ? Plan{{seed, 4}, {seed, 64}, {seed, 150}} : Plan{{seed, 1}, {seed, 3}, {seed, 16}};
+  const Plan plan = proof.brief() ? Plan{{seed, 4}, {seed, 64}, {seed, 150}} : Plan{{seed, 1}, {seed, 4}, {seed, 48}};
   run_units(proof, units(all, proof, plan), figures, 600);
 }
 

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <memory>
 
 #include "tests/support/scratch.h"
@@ -18,6 +20,8 @@ struct Shared {
   std::atomic<std::size_t> next;
   Figures figures;
 };
+
+constexpr char kDone = '\t';  // begins a line that is no failure
 
 // One line of a pipe each, so that those of several processes do not mix.
 void tell(int pipe, std::string story) {
@@ -34,6 +38,7 @@ int work(const std::vector<Unit>& units, Shared& shared, int pipe, unsigned pati
     const std::size_t i = shared.next++;
     if (i >= units.size()) return 0;
     ::alarm(patience);
+    const auto began = std::chrono::steady_clock::now();
     Found found{shared.figures, {}};
     try {
       units[i].run(found);
@@ -42,6 +47,8 @@ int work(const std::vector<Unit>& units, Shared& shared, int pipe, unsigned pati
     }
     ::alarm(0);
     for (const auto& f : found.failures) tell(pipe, units[i].name + ": " + f);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    tell(pipe, kDone + units[i].name + ", " + std::to_string(took.count()) + " s");
   }
 }
 
@@ -50,8 +57,11 @@ void hear(Proof& proof, int pipe) {
   char buffer[4096];
   for (ssize_t n; (n = ::read(pipe, buffer, sizeof buffer)) > 0;) {
     heard.append(buffer, static_cast<std::size_t>(n));
-    for (std::size_t end; (end = heard.find('\n')) != std::string::npos; heard.erase(0, end + 1))
-      proof.failure(heard.substr(0, end));
+    for (std::size_t end; (end = heard.find('\n')) != std::string::npos; heard.erase(0, end + 1)) {
+      if (heard[0] != kDone) proof.failure(heard.substr(0, end));
+      if (heard[0] == kDone && !proof.brief()) std::printf("done: %s\n", heard.substr(1, end - 1).c_str());
+      std::fflush(stdout);
+    }
   }
 }
 
