@@ -231,8 +231,8 @@ class Store {
   Result<Stamp> put(Key, Bytes, const Put& = {});
   Result<void> erase(Key);  // `not_found` if it was not there
   // An event: put under a fresh key "log/…" that nobody else ever writes.  The keys of one thread sort in the order of
-  // its calls; a Tail with the prefix "log/" sees each of them, those of one thread in that order.  Errors: as put;
-  // `invalid` and `too_large` for a log whose name could not be a key.
+  // its calls (by one Store); a Tail with the prefix "log/" sees each of them, those of one thread in that order.
+  // Errors: as put; `invalid` and `too_large` for a log whose name could not be a key.
   Result<Stamp> append(std::string_view log, Bytes, const Put& = {});
 
   // All of the batch or nothing.  Every key is judged as by put; the errors are put's, and `conflict` when a condition
@@ -289,10 +289,10 @@ class Store {
   detail::Handle* handle_ = nullptr;
 };
 
-// Follows the changes of all writers, puts and erases: those of one key and those of one thread in order, others in
-// none.  Each key's latest version is always seen, each version at most once, one that was superseded before next()
-// came to it perhaps never, an erase as long as the store remembers it.  (Who needs each event uses append.)  One
-// thread at a time.
+// Follows the changes of all writers, puts and erases: those of one key, and those of one thread by one Store, in
+// order; others in none.  Each key's latest version is always seen, each version at most once, one that was superseded
+// before next() came to it perhaps never, an erase as long as the store remembers it.  (Who needs each event uses
+// append.)  One thread at a time.
 //
 // A named tail goes on where save() left it, after any restart or power cut.  It has its name as long as it lives: a
 // record of the store says so.
