@@ -194,15 +194,14 @@ Result<ExclusiveSeat> ExclusiveSeat::take(Handle& h) {
       if (!fresh) return fresh.error();
       if (shared::try_acquire((*fresh)->busy)) s = *fresh;
     }
+    tick(h);  // as order(): what this thread put at home has stamps of another seat
   }
   if (shared::mark_load(h.locks_by_descriptor) != 0 &&
       shared::seat_load(s->shared->state) != format::seat_word(s->generation, format::SeatState::live)) {
     shared::release(s->busy);
     return Error{Code::evicted, 0, s->number, "the descriptor that held this seat was closed"};
   }
-  ExclusiveSeat seat(h, s);
-  seat.order();
-  return seat;
+  return ExclusiveSeat(h, s);
 }
 
 namespace {
