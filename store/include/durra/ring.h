@@ -68,7 +68,6 @@ class Ring {
     auto sole = detail::SoleWriter::take(store, name, &ring.head_->writer);
     if (!sole) return sole.error();
     ring.sole_.emplace(*std::move(sole));
-    ring.next_ = ring.pushed() % n;
     return ring;
   }
   // `not_found` before there was a writer; `mismatch` if it is no ring of values of this size.
@@ -81,8 +80,7 @@ class Ring {
   // Precondition: made by writer().
   void push(const T& value) noexcept {
     const std::uint64_t k = head_->pushed.load(std::memory_order_relaxed);
-    Slot& slot = slots_[next_];  // k % count_, without the division
-    next_ = next_ + 1 == count_ ? 0 : next_ + 1;
+    Slot& slot = slots_[k % count_];
     Words words{};
     std::memcpy(words.data(), &value, sizeof value);
     slot.turn.store(2 * k + 1, std::memory_order_relaxed);
@@ -123,15 +121,20 @@ class Ring {
         slots_(reinterpret_cast<Slot*>(head_ + 1)),
         count_(detail::Blocks::shape(block_)[0]) {}
 
+  static std::uint64_t mixed(std::uint64_t h, std::uint64_t word) noexcept {
+    return std::rotl((h ^ word) * 0x9e3779b97f4a7c15ULL, 29);
+  }
   // Against slots that a power cut mixed: no cryptography, one multiplication a word, in two chains that a processor
   // computes at the same time.
   static std::uint64_t check(std::uint64_t k, const Words& words) noexcept {
-    std::array<std::uint64_t, 2> chains{k + 1, ~k};
-    for (std::size_t i = 0; i < words.size(); ++i) chains[i % 2] = mixed(chains[i % 2], words[i]);
-    return mixed(chains[0], chains[1]);
-  }
-  static std::uint64_t mixed(std::uint64_t h, std::uint64_t w) noexcept {
-    return std::rotl((h ^ w) * 0x9e3779b97f4a7c15ULL, 29);
+    std::uint64_t even = k + 1, odd = ~k;
+    std::size_t i = 0;
+    for (; i + 1 < words.size(); i += 2) {
+      even = mixed(even, words[i]);
+      odd = mixed(odd, words[i + 1]);
+    }
+    if (i < words.size()) even = mixed(even, words[i]);
+    return mixed(even, odd);
   }
   bool read(std::uint64_t k, Words& words) const noexcept {
     const Slot& slot = slots_[k % count_];
@@ -147,7 +150,6 @@ class Ring {
   detail::RingHead* head_;
   Slot* slots_;
   std::size_t count_;
-  std::size_t next_ = 0;  // of the writer: the slot of the next value
 };
 
 }  // namespace durra
