@@ -41,7 +41,8 @@ class ExclusiveSeat {
   }
   LocalSeat& operator*() const noexcept { return *seat_; }
   LocalSeat* operator->() const noexcept { return seat_; }
-  // What this thread puts from now on has greater stamps than all it has put at another seat, or all it has put here.
+  // Between two puts of one thread at two seats, at either end: the later stamp is greater.  Nothing at home.  A death
+  // before or after it leaves the clock as good as it was.
   void order() const noexcept {
     if (last_home.seat != seat_ && !handle_->forked()) [[unlikely]]
       tick(*handle_);

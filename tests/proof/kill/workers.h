@@ -26,7 +26,7 @@ struct Unit {
 };
 
 // Runs them in proof.jobs() processes, each of which takes the next as soon as it is done with one.  A unit that ends
-// its process, or has not ended after `patience` seconds, is a failure.
+// its process, or has not ended after `patience` seconds, is a failure.  In a full run each says what time it took.
 void run_units(Proof& proof, const std::vector<Unit>&, Figures&, unsigned patience);
 
 }  // namespace durra::test
