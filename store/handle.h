@@ -87,6 +87,8 @@ struct Holds {
   std::map<std::uint64_t, Hold> regions;
 };
 
+struct Instant;
+
 struct Handle {
   Handle(std::string path, os::File file, os::File probe, os::Mapping map, const format::Superblock& super,
          const os::FileInfo& info, bool read_only);
@@ -150,7 +152,7 @@ struct Handle {
     out->size_ = r.shape.payload_size;
     return out;
   }
-  Snapshot make_snapshot(std::uint64_t* pin, std::uint64_t time) noexcept;
+  Snapshot make_snapshot(const Instant&) noexcept;
   Records make_records(std::unique_ptr<RecordsState>) noexcept;
   Draft make_draft(std::unique_ptr<DraftState>) noexcept;
   static Tail make_tail(std::unique_ptr<TailState>) noexcept;

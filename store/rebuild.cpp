@@ -84,6 +84,7 @@ void keep_region(Handle& h, std::uint64_t r, const format::RegionHeader& header,
   shared::dead_mark_store(d.may_hold_dead, g);
   shared::hint_store(d.dead, format::tagged(g, 0));
   shared::hint_store(d.gate, format::tagged(g, 0));  // of tickets that begin anew
+  shared::hint_store(d.retire_epoch, format::tagged(g, 0));
   shared::epoch_note(d.seal_epoch, 0);
   set_state(h, r, {RegionState::sealed, static_cast<RegionType>(header.type), header.run > 1, 0, g});
 }

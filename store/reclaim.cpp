@@ -96,17 +96,28 @@ void move_epoch_past(Handle& h, std::uint64_t seen) noexcept {
   if (shared::epoch_load(control) <= seen) shared::epoch_move(control, seen);
 }
 
+// The epoch is loaded after the state was seen to be RETIRED: whoever pinned in one up to it may be reading there.  The
+// note is loaded before the state is looked at again: so it is not that of a later life, which must stay.
+std::uint64_t retired_in(Handle& h, std::uint64_t r, const RegionWord& w) noexcept {
+  format::Descriptor& d = h.space.descriptor(r);
+  const std::uint64_t seen = shared::tagged_load(d.retire_epoch);
+  if (const std::uint64_t epoch = format::untag(seen, w.generation)) return epoch;
+  if (shared::state_load(d.state) != format::pack(w)) return 0;
+  shared::reclaim_fence();
+  const std::uint64_t now = shared::epoch_load(h.space.control());
+  if (h.read_only || shared::tagged_change(d.retire_epoch, seen, format::tagged(w.generation, now))) return now;
+  return format::untag(shared::tagged_load(d.retire_epoch), w.generation);
+}
+
 bool retire(Handle& h, std::uint64_t r, const RegionWord& from) noexcept {
   format::Descriptor& d = h.space.descriptor(r);
-  const std::uint64_t epoch = shared::epoch_load(h.space.control());
-  shared::epoch_note(d.retire_epoch, epoch);
   RegionWord to = from;
   to.state = RegionState::retired;
   to.owner = 0;
   step("retire.1");  // † as it was: SEALED again by the reaper, or found again
   if (!shared::state_change(d.state, format::pack(from), format::pack(to))) return false;
   step("retire.2");  // † RETIRED: any visitor goes on
-  move_epoch_past(h, epoch);
+  move_epoch_past(h, retired_in(h, r, to));
   return true;
 }
 
@@ -118,12 +129,13 @@ Freed free_retired(Handle& h) noexcept {
   for (std::uint64_t r = 0; r < end; ++r) {
     const RegionWord w = load(h, r);
     if (w.state != RegionState::retired) continue;
-    const std::uint64_t retired_in = shared::epoch_of(h.space.descriptor(r).retire_epoch);
-    move_epoch_past(h, retired_in);
+    const std::uint64_t epoch = retired_in(h, r, w);
+    if (epoch == 0) continue;
+    move_epoch_past(h, epoch);
     const std::uint64_t ticket = w.type != RegionType::index ? gate_of(h, r, w) : 0;  // an index is derived
     if (oldest == 0) oldest = oldest_pin(h);
-    if (oldest <= retired_in) oldest = oldest_pin(h);
-    if (oldest <= retired_in || read_only_pin_up_to(h, retired_in) || (w.type == RegionType::block && is_held(h, r))) {
+    if (oldest <= epoch) oldest = oldest_pin(h);
+    if (oldest <= epoch || read_only_pin_up_to(h, epoch) || (w.type == RegionType::block && is_held(h, r))) {
       ++out.wait_for_pins;
     } else if (w.type != RegionType::index && !is_synced(h, ticket)) {
       ++out.wait_for_sync;
@@ -145,7 +157,7 @@ HeldBack held_back_by(Handle& h, std::uint64_t epoch) noexcept {
     if (!retired && w.state != RegionState::sealed && w.state != RegionState::partial) continue;
     const std::uint64_t dead =
         retired ? shared::tail_load(d.tail) : format::untag(shared::hint_load(d.dead), w.generation);
-    if (dead == 0 || shared::epoch_of(retired ? d.retire_epoch : d.seal_epoch) < epoch) continue;
+    if (dead == 0 || (retired ? retired_in(h, r, w) : shared::epoch_of(d.seal_epoch)) < epoch) continue;
     ++held.regions;
     held.bytes += dead;
   }

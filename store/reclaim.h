@@ -20,6 +20,10 @@ void move_epoch_past(Handle&, std::uint64_t seen) noexcept;
 // False: its state is no longer `from`.
 bool retire(Handle&, std::uint64_t region, const format::RegionWord& from) noexcept;
 
+// The epoch in which region `region`, which said `w`, was first seen to be RETIRED in this life; noted by the first who
+// asks and may write.  0: it is no longer so.
+std::uint64_t retired_in(Handle&, std::uint64_t region, const format::RegionWord& w) noexcept;
+
 // Frees every RETIRED region that nobody reads any more and whose successors are durable; takes the sync ticket of
 // those that have none yet.  Anybody may, at any time.
 struct Freed {

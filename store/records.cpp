@@ -31,7 +31,7 @@ std::uint64_t note_extent(RecordsState& s, std::uint64_t r, std::uint64_t epoch)
   using format::RegionState;
   const bool wanted = w.type == format::RegionType::data || (s.own_keys && w.type == format::RegionType::block);
   if (!wanted || w.state == RegionState::free || w.state == RegionState::claimed || w.state == RegionState::body ||
-      over_for(d, w, epoch))
+      over_for(*s.handle, r, w, epoch))
     return 1;
   const std::uint64_t regions = space.run_length(r, w);
   const std::uint64_t settled = shared::tail_load(d.settled);
@@ -151,8 +151,7 @@ std::unique_ptr<RecordsState> scan(Handle& h, Instant instant, std::string_view 
   s->own_keys = own_keys;
   s->regions = h.space.regions();
   s->extents.resize(s->regions);
-  const std::uint64_t epoch = format::pin_epoch(shared::pin_load(*instant.pin));
-  for (std::uint64_t r = 0; r < s->regions;) r += note_extent(*s, r, epoch);
+  for (std::uint64_t r = 0; r < s->regions;) r += note_extent(*s, r, instant.epoch);
   return s;
 }
 

@@ -113,7 +113,8 @@ inline Word pin_leave(Word& w, Word count) noexcept { return Ref(w).fetch_sub(co
 inline Word pin_close(Word& w) noexcept { return Ref(w).fetch_or(format::kPinClosing, std::memory_order_acq_rel); }
 // By the new owner or the reaper of a seat, when no pin of it can exist.
 inline void pin_clear(Word& w) noexcept { Ref(w).store(0, std::memory_order_release); }
-inline Word epoch_load(format::Control& c) noexcept { return Ref(c.epoch).load(std::memory_order_acquire); }
+// seq_cst: who walks through regions loads it once more behind its pin, and a reclaimer moves it before it scans pins.
+inline Word epoch_load(format::Control& c) noexcept { return Ref(c.epoch).load(std::memory_order_seq_cst); }
 
 // ---- S9 seats -------------------------------------------------------------------------------------------------------
 // Partner: each other.  FREE is stored after everything the dead held was given back (F33).
@@ -233,10 +234,10 @@ inline void epoch_move(format::Control& c, Word from) noexcept {
   Ref(c.epoch).compare_exchange_strong(from, from + 1, std::memory_order_seq_cst);
 }
 inline void reclaim_fence() noexcept { std::atomic_thread_fence(std::memory_order_seq_cst); }
-// seal_epoch, retire_epoch: stored before the S4 change that makes them count, loaded after the state was.
+// seal_epoch: stored before the S4 change that makes it count, loaded after the state was.
 inline Word epoch_of(Word& w) noexcept { return Ref(w).load(std::memory_order_acquire); }
 inline void epoch_note(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_order_release); }
-// gate, run: tagged with a life, so that a freer who slept through it changes nothing (H5, H9).
+// gate, retire_epoch, run: tagged with a life, so that a freer who slept through it changes nothing (H5, H9).
 inline Word tagged_load(Word& w) noexcept { return Ref(w).load(std::memory_order_acquire); }
 inline bool tagged_change(Word& w, Word from, Word to) noexcept {
   return Ref(w).compare_exchange_strong(from, to, std::memory_order_acq_rel, std::memory_order_acquire);

@@ -2,26 +2,38 @@
 #include "store/snapshot.h"
 
 #include "store/append.h"
+#include "store/reclaim.h"
 #include "store/seat.h"
 #include "store/stamp.h"
 
 namespace durra::detail {
+
+std::uint64_t walking_epoch(Handle& h) noexcept {
+  const std::uint64_t epoch = shared::epoch_load(h.space.control());
+  shared::reclaim_fence();
+  return epoch;
+}
 
 Result<Instant> take_instant(Handle& h) {
   if (auto no = h.refuse_read()) return *no;
   if (h.read_only) {  // may not move the clock: sees every key's newest version, not one instant
     auto pinned = pin_reader(h);
     if (!pinned) return pinned.error();
-    return Instant{*pinned, kNow};
+    return Instant{*pinned, kNow, walking_epoch(h)};
   }
   auto seat = home_seat(h);
   if (!seat) return seat.error();
   std::uint64_t* cell = pin(h, **seat);
   if (cell == nullptr) return too_many_pins();
   auto& control = h.space.control();
+  const std::uint64_t epoch = walking_epoch(h);
   const std::uint64_t time = shared::clock_load(control);
   shared::clock_tick(control, time);  // one try: lost means that somebody else moved it on
-  return Instant{cell, time};
+  return Instant{cell, time, epoch};
+}
+
+bool over_for(Handle& h, std::uint64_t region, const format::RegionWord& w, std::uint64_t epoch) noexcept {
+  return w.state == format::RegionState::retired && retired_in(h, region, w) < epoch;
 }
 
 format::Why too_late(const Handle& h, const RecordRef& r, std::uint64_t stamp) noexcept {
@@ -56,21 +68,24 @@ Shown as_of(const Handle& h, const RecordRef& head, std::uint64_t time) noexcept
 
 namespace durra {
 
-Snapshot detail::Handle::make_snapshot(std::uint64_t* pin, std::uint64_t time) noexcept {
+Snapshot detail::Handle::make_snapshot(const Instant& instant) noexcept {
   Snapshot s;
   refer();
   s.handle_ = this;
-  s.pin_ = pin;
-  s.time_ = time;
+  s.pin_ = instant.pin;
+  s.time_ = instant.time;
+  s.epoch_ = instant.epoch;
   return s;
 }
 
-Snapshot::Snapshot(Snapshot&& o) noexcept : handle_(std::exchange(o.handle_, nullptr)), pin_(o.pin_), time_(o.time_) {}
+Snapshot::Snapshot(Snapshot&& o) noexcept
+    : handle_(std::exchange(o.handle_, nullptr)), pin_(o.pin_), time_(o.time_), epoch_(o.epoch_) {}
 
 Snapshot& Snapshot::operator=(Snapshot&& o) noexcept {
   std::swap(handle_, o.handle_);
   std::swap(pin_, o.pin_);
   std::swap(time_, o.time_);
+  std::swap(epoch_, o.epoch_);
   return *this;
 }
 
@@ -99,14 +114,14 @@ Records Snapshot::records(std::string_view key_prefix) const {
   if (auto no = handle_->refuse_read()) return handle_->make_records(detail::failed_scan(*handle_, *no));
   if (!detail::try_pin_again(pin_))
     return handle_->make_records(detail::failed_scan(*handle_, detail::too_many_pins()));
-  return handle_->make_records(detail::scan(*handle_, {pin_, time_}, key_prefix));
+  return handle_->make_records(detail::scan(*handle_, {pin_, time_, epoch_}, key_prefix));
 }
 
 Result<Snapshot> Store::snapshot() const {
   if (handle_->read_only) return Error{Code::read_only, 0, 0, "a read-only handle cannot take a snapshot"};
   auto instant = detail::take_instant(*handle_);
   if (!instant) return instant.error();
-  return handle_->make_snapshot(instant->pin, instant->time);
+  return handle_->make_snapshot(*instant);
 }
 
 Records Store::records(std::string_view key_prefix) const {

@@ -14,16 +14,18 @@ inline constexpr std::uint64_t kNow = ~0ull;  // the "time" of a reader that tak
 struct Instant {
   std::uint64_t* pin;
   std::uint64_t time;
+  std::uint64_t epoch;  // walking_epoch: that of the pin itself may be older
 };
 Result<Instant> take_instant(Handle&);
+// For who walks through regions, once its pin stands: a region whose state is loaded behind this and is not RETIRED yet
+// will be noted in this epoch or a later one.
+std::uint64_t walking_epoch(Handle&) noexcept;
 
 // What stands for `head`'s key at `time`: nothing when the key came later.
 Shown as_of(const Handle&, const RecordRef& head, std::uint64_t time) noexcept;
-// Whether a reader in `epoch` needs nothing of a region that is RETIRED: all it may read has another place, and the
-// region may be freed under its pin.
-inline bool over_for(format::Descriptor& d, const format::RegionWord& w, std::uint64_t epoch) noexcept {
-  return w.state == format::RegionState::retired && shared::epoch_of(d.retire_epoch) < epoch;
-}
+// Whether somebody with an instant of this epoch needs nothing of a region: it was RETIRED before, so that all he may
+// read has another place, and the region may be freed though he is pinned.
+bool over_for(Handle&, std::uint64_t region, const format::RegionWord&, std::uint64_t epoch) noexcept;
 // Null, or why a version that is later than an instant cannot be one: its stamp or the clock is rotten.
 format::Why too_late(const Handle&, const RecordRef&, std::uint64_t stamp) noexcept;
 

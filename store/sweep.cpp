@@ -8,8 +8,10 @@
 #include "store/batch.h"
 #include "store/reclaim.h"
 #include "store/region_table.h"
+#include "store/snapshot.h"
 #include "store/stamp.h"
 #include "store/step.h"
+#include "store/sync.h"
 
 namespace durra::detail {
 namespace {
@@ -33,8 +35,7 @@ std::uint64_t regions_in_use(Handle& h) noexcept {
   return std::min(shared::raised_load(h.space.control().region_hint), h.space.region_count());
 }
 
-// Calls `each` with every record of a region below its tail.  False: the region cannot be read to its end, or went on
-// to another life meanwhile.
+// Calls `each` with every record of a region below its tail.  False: the region cannot be read to its end.
 template <class Each>
 bool each_record(Handle& h, std::uint64_t r, const RegionWord& w, Each each) {
   if (!ends_agree(w, h.space.descriptor(r))) return false;
@@ -46,7 +47,7 @@ bool each_record(Handle& h, std::uint64_t r, const RegionWord& w, Each each) {
     each(record);
     at += record.size();
   }
-  return word_of(h, r).generation == w.generation;
+  return true;
 }
 
 // Its stamp is certain from then on.
@@ -89,7 +90,24 @@ bool wait_for_pins(Handle& h, std::uint64_t seen, std::chrono::nanoseconds patie
   return true;
 }
 
-// Step 3, first half: under the new pin each is looked at again.  An offset noted under an earlier pin proves nothing:
+// Step 3, first: what was RETIRED before our pin may be freed under it, so it is free before anything is read.  Whoever
+// kept it from that has been waited for, but for those who came since.
+bool free_what_was_retired(Handle& h, std::uint64_t epoch, std::chrono::nanoseconds patience) {
+  const std::uint64_t until = os::steady_ns() + static_cast<std::uint64_t>(patience.count());
+  for (;;) {
+    if (const Freed f = free_retired(h); f.wait_for_sync != 0) {
+      if (!sync_until(h, f.ticket)) return false;
+      free_retired(h);
+    }
+    bool left = false;
+    for (std::uint64_t r = 0; r < regions_in_use(h); ++r) left = left || over_for(h, r, word_of(h, r), epoch);
+    if (!left) return true;
+    if (os::steady_ns() >= until) return false;
+    os::nap(std::chrono::microseconds(200));
+  }
+}
+
+// Step 3, second: under the new pin each is looked at again.  An offset noted under an earlier pin proves nothing:
 // a live record may have landed there.
 void strike_changed(const Handle& h, Tombstones& found) {
   std::erase_if(found, [&](const auto& entry) {
@@ -100,7 +118,7 @@ void strike_changed(const Handle& h, Tombstones& found) {
   });
 }
 
-// Step 3, second half: every record of every region that a rebuild would read.  A compactor that stalled under an older
+// Step 3, third: every record of every region that a rebuild would read.  A compactor that stalled under an older
 // pin cannot write an older version behind us any more (F15).  False: something could not be read, so nothing is known.
 bool mark_hiding(Handle& h, Tombstones& found) {
   for (std::uint64_t r = 0; r < regions_in_use(h); ++r) {
@@ -139,8 +157,9 @@ std::uint64_t sweep(Handle& h, LocalSeat& seat, std::chrono::nanoseconds keep, s
   if (found.empty()) return 0;
   const std::uint64_t seen = shared::epoch_load(h.space.control());
   if (!wait_for_pins(h, seen, patience)) return 0;
+  step("sweep.2");
   OperationPin pinned(h, seat);
-  if (!pinned) return 0;
+  if (!pinned || !free_what_was_retired(h, walking_epoch(h), patience)) return 0;
   strike_changed(h, found);
   step("sweep.3");
   if (!mark_hiding(h, found)) return 0;

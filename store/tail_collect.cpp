@@ -13,8 +13,8 @@ using format::RegionState;
 
 class Collection {
  public:
-  Collection(TailState& t, std::uint64_t time) noexcept
-      : t_(t), h_(*t.handle), time_(time), epoch_(format::pin_epoch(shared::pin_load(*t.pin))) {}
+  Collection(TailState& t, const Instant& instant) noexcept
+      : t_(t), h_(*t.handle), time_(instant.time), epoch_(instant.epoch) {}
 
   void run();
 
@@ -48,8 +48,8 @@ class Collection {
   TailState& t_;
   Handle& h_;
   const std::uint64_t time_;
-  const std::uint64_t epoch_;  // of our pin
-  bool complete_ = true;       // nothing had to be left out for want of room
+  const std::uint64_t epoch_;
+  bool complete_ = true;  // nothing had to be left out for want of room
   // What the instant shows of the keys met last: a hot key has many versions, and each would ask again.
   struct Known {
     RecordRef record;
@@ -66,7 +66,7 @@ std::optional<Collection::Region> Collection::look_at(std::uint64_t r) {
   if (state == 0 && shared::tail_load(d.tail) != 0 && shared::state_load(d.state) == 0)
     return note(h_.space.descriptor_offset(r), "region state: never used, with a tail"), std::nullopt;
   const auto w = format::unpack(state);
-  if (w.type != format::RegionType::data || !format::may_hold_records(state) || over_for(d, w, epoch_)) return {};
+  if (w.type != format::RegionType::data || !format::may_hold_records(state) || over_for(h_, r, w, epoch_)) return {};
   // Settled first: what lies below it has its stamps when they are read, or never gets any.
   const std::uint64_t settled = shared::tail_load(d.settled);
   const std::uint64_t tail = shared::tail_load(d.tail);
@@ -210,7 +210,7 @@ Result<void> collect(TailState& t) {
   if (!instant) return instant.error();
   t.pin = instant->pin;
   t.pinned_ns = os::steady_ns();
-  Collection(t, instant->time).run();
+  Collection(t, *instant).run();
   return {};
 }
 

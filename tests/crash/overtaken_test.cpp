@@ -7,7 +7,9 @@
 #include "store/block.h"
 #include "store/compact.h"
 #include "store/reclaim.h"
+#include "store/region_table.h"
 #include "store/seat.h"
+#include "store/sweep.h"
 #include "store/tidy.h"
 #include "tests/crash/world.h"
 
@@ -202,6 +204,64 @@ TEST_F(Overtaken, a_tail_shows_what_is_replaced_while_it_looks) {
   store.put("hot", "3").value();
   EXPECT_EQ(reader.finish(), 0);
   EXPECT_EQ(writer.finish(), 0);
+}
+
+// What it hides was RETIRED when the sweep had its pin: still there, and a rebuild would read it (F12, F13).
+TEST_F(Overtaken, a_sweep_leaves_what_hides_something_in_a_region_that_is_retired_under_it) {
+  detail::Handle& h = *detail::handle_of(store);
+  const auto leave = [&] { detail::leave_region(h, *detail::ExclusiveSeat::take(h).value()); };
+  store.put("gone", "here").value();
+  store.put("filler", std::string(60'000, 'x')).value();
+  leave();
+  store.erase("gone").value();
+  store.put("second", std::string(60'000, 'x')).value();
+  leave();
+  store.put("filler", "").value();
+  Stopped sweeper(
+      [&] {
+        Store s = theirs();
+        detail::Handle& mine = *detail::handle_of(s);
+        const auto seat = detail::ExclusiveSeat::take(mine).value();
+        arm();
+        EXPECT_EQ(detail::sweep(mine, *seat, std::chrono::nanoseconds(0), std::chrono::seconds(10)), 0u);
+      },
+      {"sweep.3", 0});
+  ASSERT_TRUE(sweeper.reached());
+  {
+    const auto seat = detail::ExclusiveSeat::take(h).value();
+    detail::recount(h, *seat);
+    ASSERT_TRUE(detail::begin_compaction(h, *seat, detail::Worth::mostly));
+    EXPECT_EQ(detail::finish_compaction(h, *seat).value(), detail::CompactionStep::retired);
+  }
+  EXPECT_EQ(sweeper.finish(), 0);
+  EXPECT_EQ(look(store, "gone"), std::nullopt);
+}
+
+// A compactor stopped before it said that a region is RETIRED, others moved the epoch on, and a scan began, for which
+// the region is as good as any other: it stays until the scan is over.
+TEST_F(Overtaken, a_scan_that_began_before_a_region_was_retired_reads_it_to_its_end) {
+  for (int i = 0; i < 40; ++i) store.put("first" + std::to_string(i), std::string(1'500, 'x')).value();
+  store.put("k", "v").value();
+  store.put("garbage", std::string(57'000, 'x')).value();
+  store.put("garbage", "").value();
+  store.put("more", std::string(20'000, 'x')).value();
+  Stopped compactor(
+      [&] {
+        Store s = theirs();
+        arm();
+        compact(s).value();
+      },
+      {"retire.1", 0});
+  ASSERT_TRUE(compactor.reached());
+  detail::Handle& h = *detail::handle_of(store);
+  detail::move_epoch_past(h, shared::epoch_load(h.space.control()));
+  Records all = store.records();
+  std::size_t seen = 0;
+  auto record = all.begin();  // it has noted what it will walk through
+  EXPECT_EQ(compactor.finish(), 0);
+  for (; record != all.end(); ++record) ++seen;
+  EXPECT_TRUE(all.status()) << all.status().error().message();
+  EXPECT_EQ(seen, 43u);
 }
 
 }  // namespace

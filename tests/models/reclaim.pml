@@ -1,9 +1,12 @@
 /* Pins, epochs and the reuse of a region: what a pinned reader found stays until it lets go.
  *
  * Modelled: PIN (a cell shared by two threads: CAS {.,0} to {epoch,1}, else one more; release by subtraction),
- *   COMPACT 3-5: unlink, retire_epoch, RETIRED, epoch moved, pins scanned cell by cell, CAS RETIRED,g to FREE,g; the
- *   region's next life and its next reclaim, by two freers that may stop between any two steps.
- * Property: a record found under a pin does not change until the pin is released; what the index names is not FREE.
+ *   COMPACT 3, RETIRE, FREE: unlink, RETIRED, retire_epoch (tagged with the life, by whoever sees it first), epoch
+ *   moved, pins scanned cell by cell, CAS RETIRED,g to FREE,g; the region's next life and its next reclaim, by two
+ *   freers that may stop between any two steps.  A walker: it pins, loads the epoch once more, then reads the region,
+ *   whatever the index says, but not if it was RETIRED before.
+ * Property: a record found under a pin does not change until the pin is released, nor does a region that is walked
+ *   through; what the index names is not FREE.
  * Bounds: one region, one or two lives, two cells (one of them shared by two threads), each reader once, as the
  *   scenes say.  Whether the epoch ever moves costs only time: who pins again and again at an old epoch delays the
  *   reuse.
@@ -13,8 +16,14 @@
  * scene lives quick: -DLIVES=2 -DFREER -DOTHER
  * scene lives_shared: -DLIVES=2 -DSHARED
  * scene lives_freer: -DLIVES=2 -DFREER -DSHARED
+ * scene walk quick: -DLIVES=2 -DWALKER -DMOVER
+ * scene walk_freer: -DLIVES=2 -DWALKER -DMOVER -DFREER
+ * scene walk_shared: -DLIVES=2 -DWALKER -DFREER -DOTHER
  * mutant NO_SCAN in shared: freed without a look at the pins
  * mutant EARLY_EPOCH in shared: retire_epoch read before the unlink: who pinned between is younger and still finds it
+ * mutant NOTED_FIRST in walk: retire_epoch noted before RETIRED: who pins and walks in between is younger
+ * mutant EPOCH_OF_PIN in walk: a walker goes by the epoch of its pin, which was loaded before the pin stood
+ * mutant NO_SECOND_LOOK in walk_freer: who slept through a life notes the epoch of that life over the one of the next
  * mutant READ_FIRST in shared: the reader loads the index word, then pins
  * mutant FRESHER_PIN in shared: the second thread of a cell writes today's epoch over the one that protects the first
  * mutant NO_GENERATION in lives: the freer compares the state without its generation: a late one frees the next life
@@ -28,7 +37,7 @@ byte life = 1;      /* generation in the state word */
 byte state = OPEN;
 byte content = 1;   /* what the bytes are: life L, or 0 while they are written over */
 byte epoch = 1;
-byte retire_epoch;
+byte note_epoch, note_life;  /* retire_epoch, and its tag */
 byte cell_epoch[2], cell_count[2];
 byte freed;         /* ghost: how often */
 
@@ -77,12 +86,61 @@ proctype Reader(byte c) {
 
 #define IDLE_OR_YOUNGER(c) (cell_count[c] == 0 || cell_epoch[c] > e)
 
+/* The epoch in which life `g` was RETIRED, into e; 0: it is over. */
+inline retired_in() {
+  atomic { seen_note = note_epoch; seen_tag = note_life };
+  if
+  :: seen_tag == g -> e = seen_note
+  :: else ->
+     atomic {
+       if
+#ifndef MUTANT_NO_SECOND_LOOK
+       :: !(state == RETIRED && life == g) -> e = 0
+#endif
+       :: else -> e = 1
+       fi
+     };
+     if
+     :: e != 0 ->
+        e = epoch;
+        atomic {
+          if
+          :: note_epoch == seen_note && note_life == seen_tag -> note_epoch = e; note_life = g
+          :: else ->
+             if
+             :: note_life == g -> e = note_epoch
+             :: else -> e = 0
+             fi
+          fi
+        }
+     :: else
+     fi
+  fi;
+  atomic { seen_note = 0; seen_tag = 0 }
+}
+inline move_past_e() {
+  if
+  :: epoch <= e ->
+     atomic { /* a CAS; lost means that somebody else moved it */
+       if
+       :: epoch == e -> epoch = e + 1
+       :: else
+       fi
+     }
+  :: else
+  fi
+}
+
 /* Anybody frees: the retired life `g`, if no pin is as old as its retirement. */
 inline try_free() {
   atomic { g = life; found = state };
   if
-  :: found == RETIRED ->
-     e = retire_epoch;
+  :: found == RETIRED -> retired_in()
+  :: else -> e = 0
+  fi;
+  if
+  :: e != 0 ->
+     move_past_e();
 #ifdef MUTANT_NO_SCAN
      if
      :: true ->
@@ -115,14 +173,14 @@ inline try_free() {
 }
 
 proctype Freer() {
-  byte g, found, e;
+  byte g, found, e, seen_note, seen_tag;
   bool ok;
   try_free()
 }
 
 /* Compactor, then claimer and writer of the region's next life, then compactor again. */
 proctype Worker() {
-  byte g, found, e, turn;
+  byte g, found, e, turn, seen_note, seen_tag;
   bool ok;
   do
   :: turn < LIVES ->
@@ -130,24 +188,24 @@ proctype Worker() {
      e = epoch;
 #endif
      word = 0;                       /* unlinked: the head is elsewhere now */
-#ifndef MUTANT_EARLY_EPOCH
+#ifdef MUTANT_NOTED_FIRST
      e = epoch;
 #endif
-     atomic { retire_epoch = e; state = RETIRED };
-     atomic { /* a CAS; lost means that somebody else moved it */
-       if
-       :: epoch == e -> epoch = e + 1
-       :: else
-       fi;
-       e = 0
-     };
+#if defined(MUTANT_EARLY_EPOCH) || defined(MUTANT_NOTED_FIRST)
+     atomic { note_epoch = e; note_life = life };
+     e = 0;
+#endif
+     atomic { state = RETIRED; g = life };
+     retired_in();
+     move_past_e();
+     atomic { e = 0; g = 0 };
      do
      :: state == FREE -> break
      :: state == RETIRED ->
         try_free();
         /* only again when that may change something */
-        (state == FREE || ((cell_count[0] == 0 || cell_epoch[0] > retire_epoch) &&
-                           (cell_count[1] == 0 || cell_epoch[1] > retire_epoch)))
+        (state == FREE || ((cell_count[0] == 0 || cell_epoch[0] > note_epoch) &&
+                           (cell_count[1] == 0 || cell_epoch[1] > note_epoch)))
      od;
      turn++;
      if
@@ -162,6 +220,28 @@ proctype Worker() {
   od
 }
 
+/* It looks at what is there, whatever the index names.  OPEN: what it reads of that life stays. */
+proctype Walker() {
+  byte e, seen_epoch, seen_count, g, found, instant, seen_note, seen_tag;
+  pin(1);
+#ifdef MUTANT_EPOCH_OF_PIN
+  instant = cell_epoch[1];
+#else
+  instant = epoch;
+#endif
+  atomic { g = life; found = state };
+  if
+  :: found == RETIRED -> retired_in()
+  :: else -> e = instant
+  fi;
+  if
+  :: found != FREE && e >= instant && (g == 1 || content != 0) -> assert(content == g); assert(content == g)
+  :: else
+  fi;
+  atomic { g = 0; found = 0; e = 0; instant = 0 };
+  unpin(1)
+}
+
 proctype Mover() { byte e; e = epoch; atomic { if :: epoch == e -> epoch = e + 1 :: else fi } }
 
 init {
@@ -172,6 +252,9 @@ init {
 #endif
 #ifdef MOVER
     run Mover();
+#endif
+#ifdef WALKER
+    run Walker();
 #endif
 #ifdef SHARED
     run Reader(0);

@@ -99,7 +99,10 @@ def generate(folder, chosen):
     texts = {file: mutated_file(file, mutants, chosen) for file in files_of(mutants)}
     if drifted:
         sys.exit("\n".join(drifted))
-    for file in files_of(m for m in mutants if chosen(m)):
+    wanted = files_of(m for m in mutants if chosen(m))
+    for old in [p for p in folder.rglob("*.h") if p.relative_to(folder).as_posix() not in wanted]:
+        old.unlink()  # a header that has no mutant any more would hide the true one
+    for file in wanted:
         write(folder / file, texts[file])
     names = "".join(f'{{"{m.name}", {m.id}u}},  // {m.table}\n' for m in mutants if chosen(m))
     write(folder / "tests/mutants/names.inc", names)

@@ -215,7 +215,7 @@ class Snapshot {
   Snapshot() = default;
   detail::Handle* handle_ = nullptr;
   std::uint64_t* pin_ = nullptr;
-  std::uint64_t time_ = 0;
+  std::uint64_t time_ = 0, epoch_ = 0;
 };
 
 class Store {

@@ -3,10 +3,15 @@
 
 #include <durra/testing/history.h>
 
+#include <algorithm>
 #include <unordered_map>
+#include <vector>
 
+#include "store/batch.h"
+#include "store/index.h"
 #include "store/reap.h"
 #include "store/seat.h"
+#include "store/stamp.h"
 #include "tests/proof/schedules/scheduler.h"
 #include "tests/proof/schedules/world.h"
 
@@ -37,6 +42,45 @@ void reads_agree(Participant& p) {
     if (then != now) complain("get and snapshot differ", now);
     if (scanned[k] != now) complain("get and scan differ", now);
     seen_at_end.sees(k, now);
+  }
+}
+
+struct Version {
+  std::uint64_t tag, stamp;
+};
+std::vector<Version> versions_in(detail::Handle& h) {
+  std::vector<Version> all;
+  for (std::uint64_t r = 0; r < h.space.regions(); ++r) {
+    const auto state = shared::state_load(h.space.descriptor(r).state);
+    if (format::unpack(state).type != format::RegionType::data || !format::may_hold_records(state)) continue;
+    const std::uint64_t begin = h.space.region_offset(r), end = begin + shared::tail_load(h.space.descriptor(r).tail);
+    detail::RecordRef record;
+    for (std::uint64_t at = begin + format::kRegionData; at < end; at += record.size()) {
+      if (h.space.locate(at, record) != nullptr) complain("a record cannot be read", at);
+      if (const std::uint64_t stamp = detail::stamp_if_version(h, record)) all.push_back({record.tag(), stamp});
+    }
+  }
+  return all;
+}
+
+// Of each key no version lies between two that follow each other from its head on: a snapshot of its time would miss
+// it.  The last may lie where something else is by now.
+void chains_are_whole(detail::Handle& h) {
+  const auto versions = versions_in(h);
+  for (const KeyName k : kLooked) {
+    const auto key = detail::view(h, Key(keys[k]));
+    std::vector<std::uint64_t> chain;
+    for (detail::RecordRef r = detail::find(h, key).record; r && r.tag() == key.tag;) {
+      const std::uint64_t stamp = detail::stamp_if_version(h, r);
+      if (stamp != 0 && !chain.empty() && stamp >= chain.back()) break;
+      if (stamp != 0) chain.push_back(stamp);
+      const std::uint64_t before = shared::prev_load(r.header->prev);
+      if (before == 0 || h.space.locate(before, r) != nullptr) break;
+    }
+    for (const Version& v : versions)
+      if (v.tag == key.tag && !chain.empty() && v.stamp > chain.back() &&
+          std::find(chain.begin(), chain.end(), v.stamp) == chain.end())
+        complain("a version is in no chain", k);
   }
 }
 
@@ -138,6 +182,7 @@ void look_around() {
   Participant& p = *participants[kObserver];
   if (scheduler.dead() != 0) (void)detail::reap_dead(p.handle());
   reads_agree(p);
+  chains_are_whole(p.handle());
   nothing_is_left(p.handle());
   goes_on(p);
 }

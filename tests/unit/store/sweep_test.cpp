@@ -79,12 +79,14 @@ TEST_F(Sweep, drops_a_tombstone_when_what_it_hid_is_free) {
   EXPECT_EQ(shown(store.get("gone")), "<not_found>");
 }
 
-// A rebuild reads what is RETIRED (F12, F13).
-TEST_F(Sweep, leaves_it_while_what_it_hides_is_retired) {
+// It would read it while somebody begins another life there.
+TEST_F(Sweep, frees_what_was_retired_before_it_looks) {
   retire_one();
-  EXPECT_EQ(sweep(), 0u);
-  give_back();
+  const std::uint64_t syncs = stats(store).value().syncs;
   EXPECT_EQ(sweep(), 1u);
+  EXPECT_EQ(stats(store).value().syncs, syncs + 1);
+  const detail::Freed later = detail::free_retired(h);
+  EXPECT_EQ(later.freed + later.wait_for_sync + later.wait_for_pins, 0u);
 }
 
 // Who began before may be a compactor that goes on after a long stop, and writes the older version behind us (F15).
