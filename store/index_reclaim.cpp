@@ -121,7 +121,10 @@ bool move_node(Handle& h, LocalSeat& seat, std::uint64_t& parent, std::uint64_t 
 
 // From the top: a parent word that is frozen itself belongs to a node that must be moved first.
 Result<void> finish_inner(Handle& h, LocalSeat& seat, std::uint64_t tag) {
-  std::uint64_t* parent = &h.space.root(format::root_slot(tag, h.space.root_bits()));
+  const auto slot = format::root_slot(tag, h.space.root_bits());
+  std::uint64_t* parent = &h.space.root(slot);
+  if ((shared::parent_load(*parent) & format::kFreeze) != 0)  // nobody freezes it, and nobody could move it
+    return Error{Code::damaged, 0, format::kRootOffset + slot * sizeof *parent, "index root: frozen"};
   for (std::uint32_t depth = 0; depth <= format::kDepthMax; ++depth) {
     const std::uint64_t word = shared::parent_load(*parent);
     const NodeWord node = format::unpack_node(word);

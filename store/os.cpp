@@ -34,6 +34,11 @@ int before(Call c) {
   return f ? f->before(c) : 0;
 }
 
+bool random_by_test(void* to, std::size_t size) {
+  Faults* f = faults.load(std::memory_order_acquire);
+  return f != nullptr && f->random(to, size);
+}
+
 void flushed(const void* from, std::size_t size) {
   if (Faults* f = faults.load(std::memory_order_acquire)) f->flushed(from, size);
 }

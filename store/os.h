@@ -43,6 +43,8 @@ struct Faults {
   virtual int before(Call) = 0;  // 0: make the call; else fail with this errno instead
   // These bytes of a mapping were just made durable; null: all of a file.
   virtual void flushed(const void* /*from*/, std::size_t /*size*/) {}
+  // True: these are the random bytes, so that a test may be repeated; false: the kernel's.
+  virtual bool random(void* /*to*/, std::size_t /*size*/) { return false; }
 };
 void set_faults(Faults*) noexcept;  // null: none.  For one test at a time
 // For tests only: a tmpfs counts as a disk, on which everything takes no time.

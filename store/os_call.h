@@ -11,6 +11,8 @@ namespace durra::os {
 
 // The errno a test wants instead of the next call; 0: make it.
 int before(Call);
+// Whether a test has given these bytes.
+bool random_by_test(void* to, std::size_t size);
 // Tells a test what was made durable.
 void flushed(const void* from, std::size_t size);
 

@@ -205,6 +205,7 @@ std::array<char, 16> command() noexcept {
 }
 
 Result<void> random(void* to, std::size_t size) {
+  if (random_by_test(to, size)) return {};
   auto* p = static_cast<std::byte*>(to);
   while (size > 0) {
     const ssize_t n = attempt(Call::random, [&] { return ::getrandom(p, size, 0); });

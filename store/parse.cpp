@@ -7,21 +7,6 @@
 #include "store/stamp.h"
 
 namespace durra::detail {
-namespace {
-
-// Bytes from region r on that the file has, at most `wanted`.
-std::uint64_t backed(const Space& space, std::uint64_t r, std::uint64_t wanted) noexcept {
-  if (space.at(space.region_offset(r), wanted) != nullptr) return wanted;
-  std::uint64_t low = 0, high = wanted;  // the file ends inside: find where
-  while (high - low > 1) {
-    const std::uint64_t middle = low + (high - low) / 2;
-    (space.at(space.region_offset(r), middle) != nullptr ? low : high) = middle;
-  }
-  return low;
-}
-
-}  // namespace
-
 format::Walk walk_of(const Space& space, std::uint64_t r, std::uint64_t generation, std::uint64_t size) noexcept {
   return {{space.base() + space.region_offset(r), size},
           space.region_offset(r),
@@ -34,7 +19,7 @@ Parse::Parse(const Space& space, std::uint64_t r, std::uint64_t generation, std:
       base_(space.region_offset(r)),
       seed_(format::region_seed(space.seed(), r, generation)),
       notes_(notes),
-      walk_(walk_of(space, r, generation, backed(space, r, size))) {
+      walk_(walk_of(space, r, generation, size)) {
   while (walk_.next()) {
     const bool intact = walk_.intact();
     record(ref_of(space_, walk_.record(), seed_), intact);

@@ -8,7 +8,7 @@
 
 namespace durra::detail {
 
-// The records of a life of region r, as far as `size` bytes go.
+// The records of a life of region r, as far as `size` bytes go, which the file has.
 format::Walk walk_of(const Space&, std::uint64_t r, std::uint64_t generation, std::uint64_t size) noexcept;
 inline RecordRef ref_of(const Space& space, const format::WalkRecord& w, std::uint64_t seed) noexcept {
   return {reinterpret_cast<format::RecordHeader*>(space.base() + w.at), w.at, seed, w.shape};
@@ -26,7 +26,7 @@ struct ParseNotes {
 // was lost.
 class Parse {
  public:
-  Parse(const Space&, std::uint64_t region, std::uint64_t generation, std::uint64_t size, ParseNotes&);
+  Parse(const Space&, std::uint64_t region, std::uint64_t generation, std::uint64_t size, ParseNotes&);  // as walk_of
   std::uint64_t end() const noexcept { return end_; }
   std::uint64_t first_bad() const noexcept { return *first_bad_; }  // below: void, or versions
 

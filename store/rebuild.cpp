@@ -10,6 +10,7 @@
 #include "format/walk.h"
 #include "store/append.h"
 #include "store/batch.h"
+#include "store/compact.h"
 #include "store/index.h"
 #include "store/parse.h"
 #include "store/region_table.h"
@@ -40,6 +41,7 @@ struct Judgement {
 struct Survey {
   std::vector<Judgement> judgements;
   ParseNotes notes;
+  std::uint64_t file_end = 0;    // its states are not to be trusted to tell
   std::uint64_t regions = 0;     // that anything on the disk tells of
   std::uint64_t generation = 0;  // the greatest seen
 };
@@ -53,11 +55,12 @@ format::Descriptor copy_of(format::Descriptor& d) noexcept {
   return c;
 }
 
-bool untouched(const Space& space, std::uint64_t r) noexcept {
-  std::uint64_t first = 0;
-  const std::byte* p = space.at(space.region_offset(r) + format::kRegionData, sizeof first);
-  if (p != nullptr) std::memcpy(&first, p, sizeof first);
-  return first == 0;
+// The first of a file's bytes from `at` on; a T of zeros where it does not reach.
+template <class T>
+T copy_from(const Space& space, std::uint64_t at, std::uint64_t file_end) noexcept {
+  T copy{};
+  if (at + sizeof copy <= file_end) std::memcpy(&copy, space.base() + at, sizeof copy);
+  return copy;
 }
 
 void set_state(Handle& h, std::uint64_t r, const RegionWord& w) noexcept {
@@ -82,7 +85,8 @@ void keep_region(Handle& h, std::uint64_t r, const format::RegionHeader& header,
   shared::hint_store(d.run, format::tagged(g, header.run));
   shared::hint_store(d.synced, format::tagged(g, synced / 8));
   shared::dead_mark_store(d.may_hold_dead, g);
-  shared::hint_store(d.dead, format::tagged(g, 0));
+  const bool movable = header.run == 1 && static_cast<RegionType>(header.type) == RegionType::data;
+  shared::hint_store(d.dead, format::tagged(g, movable ? lost_room(h.space.region_size(), end) : 0));
   shared::hint_store(d.gate, format::tagged(g, 0));  // of tickets that begin anew
   shared::hint_store(d.retire_epoch, format::tagged(g, 0));
   shared::epoch_note(d.seal_epoch, 0);
@@ -97,10 +101,9 @@ Error damage_at(const Handle& h, std::uint64_t r, std::uint64_t inside) noexcept
 Result<Judgement> judge(Handle& h, std::uint64_t r, Survey& survey) {
   const Space& space = h.space;
   const auto d = copy_of(space.descriptor(r));
-  format::RegionHeader header{};
-  const std::byte* p = space.at(space.region_offset(r), sizeof header);
-  if (p != nullptr) std::memcpy(&header, p, sizeof header);
-  const bool valid = p != nullptr && format::check(header, space.seed(), r, space.region_count()) == nullptr;
+  const std::uint64_t begin = space.region_offset(r), end = std::max(begin, survey.file_end);
+  const auto header = copy_from<format::RegionHeader>(space, begin, end);
+  const bool valid = format::check(header, space.seed(), r, space.region_count()) == nullptr;
   const auto evidence = format::evidence(d, valid ? &header : nullptr);
   const Action action = format::decide(evidence);
   const RegionWord word = format::unpack(d.state);
@@ -110,11 +113,13 @@ Result<Judgement> judge(Handle& h, std::uint64_t r, Survey& survey) {
   const Judgement over{r, 1, false, generation, {}, 0, 0};
   if (action == Action::free) return over;
 
-  const Parse reach(space, r, header.generation, header.run * space.region_size(), survey.notes);
+  const std::uint64_t size = std::min(header.run * space.region_size(), end - begin);
+  const Parse reach(space, r, header.generation, size, survey.notes);
   const std::uint64_t synced = evidence.synced ? format::untag(d.synced, word.generation) * 8 : 0;
   if (action == Action::parse_strict && reach.first_bad() < synced) return damage_at(h, r, reach.first_bad());
+  const bool untouched = copy_from<std::uint64_t>(space, begin + format::kRegionData, end) == 0;
   // A run without its record covers nothing; a region that its owner did not live to write to is as good as free.
-  if (reach.end() == format::kRegionData && (header.run > 1 || untouched(space, r))) return over;
+  if (reach.end() == format::kRegionData && (header.run > 1 || untouched)) return over;
   const std::uint64_t kept = header.generation == word.generation ? std::min(synced, reach.first_bad()) : 0;
   return Judgement{r, header.run, true, header.generation, header, reach.end(), kept};
 }
@@ -177,6 +182,9 @@ Result<Survey> judge_all(Handle& h) {
   if (!known) return known.error();
   survey.regions = *known;
   if (survey.regions == 0) return survey;
+  const auto now = os::info(h.file);
+  if (!now) return now.error();
+  survey.file_end = now->size;
   if (auto done = back_descriptors(h, survey.regions - 1); !done) return done.error();
   for (std::uint64_t r = 0; r < survey.regions;) {
     auto judged = judge(h, r, survey);
@@ -223,6 +231,8 @@ Result<void> set_words(Handle& h, const Survey& survey, bool in_order) noexcept 
   auto& control = h.space.control();
   constexpr std::uint64_t kClockJump = 1ull << 28, kSmallJump = 1ull << 16, kGenerationJump = (1ull << 20) + 1;
   format::Control next{};
+  if (shared::clock_load(control) >= format::kStampTimeMax)  // the sum below would begin anew
+    return Error{Code::damaged, 0, format::kControlOffset, "control block: clock out of range"};
   next.clock = std::max(shared::clock_load(control), survey.notes.time) + (in_order ? kSmallJump : kClockJump);
   next.epoch = shared::epoch_load(control) + 1;
   next.gen_floor = std::max(shared::raised_load(control.gen_floor), survey.generation) + kGenerationJump;

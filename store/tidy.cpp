@@ -43,7 +43,8 @@ Usage usage(Handle& h) noexcept {
         w.type == format::RegionType::data && w.state >= RegionState::open && w.state <= RegionState::compacting;
     if (!holds) continue;
     u.open += w.state == RegionState::open;
-    u.used += shared::tail_load(d.tail);
+    const std::uint64_t tail = shared::tail_load(d.tail);
+    u.used += tail + (w.state == RegionState::sealed && !w.run ? lost_room(h.space.region_size(), tail) : 0);
     u.dead += format::untag(shared::hint_load(d.dead), w.generation);
   }
   return u;

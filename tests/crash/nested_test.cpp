@@ -1,7 +1,11 @@
 // Death while cleaning up after a death: the reaper of a dead one dies, and the rebuilder of a rebuild that died.
 #include <gtest/gtest.h>
 
+#include <cerrno>
+#include <filesystem>
+
 #include "tests/crash/world.h"
+#include "tests/support/faults.h"
 
 namespace durra::test {
 namespace {
@@ -66,6 +70,26 @@ INSTANTIATE_TEST_SUITE_P(Operations, ReaperKilled,
 
 // A rebuild that died is begun again, and dies again: whoever comes third starts over.
 TEST(RebuilderKilled, the_next_one_starts_over) { die_twice_everywhere(operation("rebuild"), 2); }
+
+// A region that was claimed counts as in use, but its claimer died before the file reached so far: who rebuilt and
+// could not ask for the file's size took it for there, and died of SIGBUS (proof `faults`).
+TEST(RebuilderBlind, reads_nothing_that_was_only_claimed) {
+  World w;
+  const Operation op = operation("claim");
+  make(w, op).reset();
+  ASSERT_TRUE(ends_at([&] { op.run(w); }, {"claim.2", 0}));
+  const std::string as_it_was = w.scratch / "as_it_was.durra";
+  std::filesystem::copy_file(w.path, as_it_was);
+  Options rebuilding = small_store();
+  rebuilding.rebuild = true;
+  for (std::uint64_t k = 1; k < 60; ++k) {
+    std::filesystem::copy_file(as_it_was, w.path, std::filesystem::copy_options::overwrite_existing);
+    Faults faults;
+    faults.fail(os::Call::stat, EIO, k, true);
+    const auto store = open(w.path, rebuilding);
+    if (store) expect_content(*store, w.model);
+  }
+}
 
 }  // namespace
 }  // namespace durra::test

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <filesystem>
 #include <iterator>
 #include <optional>
@@ -10,6 +11,7 @@
 
 #include "store/handle.h"
 #include "tests/support/faults.h"
+#include "tests/support/file_edit.h"
 #include "tests/support/scratch.h"
 #include "tests/support/stores.h"
 
@@ -107,6 +109,29 @@ TEST_F(FailedCall, a_size_that_nobody_tells_is_no_damage) {
   Faults faults;
   faults.fail(Call::stat, EIO, 1, true);
   for (int i = 0; i < 300; ++i) ASSERT_EQ(shown(reader.get(i)), noise(1'000, static_cast<std::uint64_t>(i))) << i;
+}
+
+// The file ends before a region that its descriptor tells of, because a power cut took the end, and its size could not
+// be asked for: the rebuild read there, and died of SIGBUS.
+TEST_F(FailedCall, a_rebuild_reads_nothing_behind_an_end_that_nobody_tells) {
+  const std::string cut = scratch / "cut.durra";
+  {
+    auto store = open(cut, small()).value();
+    for (int i = 0; i < 300; ++i) store.put(i, noise(1'000, static_cast<std::uint64_t>(i))).value();
+  }
+  const FileEdit file(cut);
+  for (std::uint64_t r = 0; file.word(r).state != format::RegionState::free; ++r)
+    file.set(file.descriptor_at(r) + offsetof(format::Descriptor, synced), std::uint64_t{0});
+  file.cut(file.region_at(3) + 4096);
+  for (std::uint64_t k = 1; k < 60; ++k) {
+    std::filesystem::copy_file(cut, path, std::filesystem::copy_options::overwrite_existing);
+    Faults faults;
+    faults.fail(Call::stat, EIO, k, true);
+    const auto store = open(path, rebuilding());
+    if (store) {
+      EXPECT_EQ(shown(store->get(0)), noise(1'000, 0)) << k;
+    }
+  }
 }
 
 // A read that failed was taken for the end of the file: verify told of keys that are missing in the index.

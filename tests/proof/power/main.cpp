@@ -193,10 +193,11 @@ class Bench {
     const Found found = look(checker.store(), plan_->program, tail);
     const auto verdict = promises.judge(found, at);
     count(verdict.what);
-    if (verdict.what != Broken::nothing) keep(image);
+    const std::uint64_t good = failures_here_;
     if (verdict.what != Broken::nothing) failure(verdict.story + (checker.opened_clean() ? " (clean)" : " (rebuilt)"));
     if (chance_.one_in(8)) use(checker);
     if (chance_.one_in(64)) verified(checker);
+    if (failures_here_ != good) keep(image);
     checker.close();
     if (verdict.what == Broken::nothing && chance_.one_in(8)) again(checker, found);
   }

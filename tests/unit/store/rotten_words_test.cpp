@@ -94,6 +94,30 @@ TEST_F(RottenWords, a_floor_in_the_far_future_does_not_stop_the_clock) {
   expect_good();
 }
 
+// A rebuild adds to it: it began anew at nothing, and what was put then was older than what there was (proof `flips`).
+TEST_F(RottenWords, a_clock_at_its_end_is_damage_for_a_rebuild_too) {
+  write(format::kControlOffset + offsetof(format::Control, clock), ~std::uint64_t{0});
+  expect_damaged(format::kControlOffset, true);
+}
+
+// Nobody freezes a root word, so nobody can move what it belongs to: a put tried for ever (proof `flips`).
+TEST_F(RottenWords, a_frozen_root_word_is_damage) {
+  auto store = open(path_).value();
+  detail::Handle& h = *detail::handle_of(store);
+  for (std::uint32_t i = 0; i < h.space.super().root_words; ++i) shared::freeze(h.space.root(i));
+  ::alarm(20);
+  Batch batch;
+  int damaged = 0;
+  for (int i = 1'000; i < 1'020; ++i) {
+    damaged += test::outcome(store.put(i, "value")) == "damaged";
+    batch.put(i + 20, "value");
+  }
+  EXPECT_GT(damaged, 0) << "those whose leaf is not there yet";
+  EXPECT_EQ(test::outcome(store.put(batch)), "damaged");
+  ::alarm(0);
+  EXPECT_EQ(test::outcome(store.put(7, "value")), "ok");  // its leaf has it already
+}
+
 // Its check agrees: somebody computed it.
 TEST_F(RottenWords, a_record_that_reaches_beyond_its_region_is_damage) {
   auto store = open(path_).value();
