@@ -1,0 +1,138 @@
+// Compaction where a region cannot be compacted, and on a disk, where what it gives back waits for a sync.
+#include <durra/care.h>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "store/compact.h"
+#include "store/index.h"
+#include "store/reclaim.h"
+#include "store/seat.h"
+#include "store/tidy.h"
+#include "tests/support/disk.h"
+#include "tests/support/faults.h"
+#include "tests/support/scratch.h"
+#include "tests/support/stores.h"
+
+namespace durra::test {
+namespace {
+
+using format::RegionState;
+
+struct OddCompaction : testing::Test {
+  Scratch scratch;
+  const std::string path = scratch / "s.durra";
+  Store store = open(path, small()).value();
+  detail::Handle& handle = *detail::handle_of(store);
+
+  static std::string value(int key) { return noise(300, static_cast<std::uint64_t>(key)); }
+  // Regions that are mostly garbage, each with some keys that live.
+  void leave_garbage() {
+    for (int i = 0; i < 400; ++i) store.put(i, value(i)).value();
+    for (int i = 0; i < 400; ++i)
+      if (i % 8 != 0) store.put(i, "new").value();
+    const auto seat = detail::ExclusiveSeat::take(handle).value();
+    detail::stop_compaction(handle, *seat);  // puts have begun one, perhaps
+    detail::recount(handle, *seat);
+    detail::move_epoch_past(handle, shared::epoch_load(handle.space.control()));
+  }
+  void expect_all(int but = -1) const {
+    for (int i = 0; i < 400; ++i)
+      if (i != but) {
+        ASSERT_EQ(shown(store.get(i)), i % 8 != 0 ? "new" : value(i)) << i;
+      }
+  }
+  std::uint64_t regions_in(RegionState state) const {
+    std::uint64_t n = 0;
+    for (std::uint64_t r = 0; r < handle.space.regions(); ++r)
+      n += format::unpack(shared::state_load(handle.space.descriptor(r).state)).state == state;
+    return n;
+  }
+  // What waits for a sync before it is free.
+  void retire_one() {
+    const auto seat = detail::ExclusiveSeat::take(handle).value();
+    ASSERT_TRUE(detail::begin_compaction(handle, *seat, detail::Worth::some));
+    ASSERT_EQ(detail::finish_compaction(handle, *seat), detail::CompactionStep::retired);
+  }
+};
+
+// Where the next record begins is not known: what lies behind stays where it is, and is found there.
+TEST_F(OddCompaction, a_region_with_an_unreadable_header_is_given_up_and_not_tried_again) {
+  leave_garbage();
+  const auto broken = detail::find(handle, detail::view(handle, Key(40))).record;
+  const auto home = handle.space.home_of(broken.at);
+  ASSERT_EQ(format::unpack(handle.space.descriptor(home).state).state, RegionState::sealed);
+  broken.header->head_check ^= 1;
+  auto given_up = [&] {
+    const auto seat = detail::ExclusiveSeat::take(handle).value();
+    int n = 0;
+    while (detail::begin_compaction(handle, *seat, detail::Worth::some))
+      n += detail::finish_compaction(handle, *seat) == detail::CompactionStep::given_up;
+    return n;
+  };
+  EXPECT_EQ(given_up(), 1);
+  EXPECT_EQ(given_up(), 0) << "its hint says now that nothing is to be won";
+  EXPECT_EQ(format::unpack(handle.space.descriptor(home).state).state, RegionState::sealed);
+  expect_all(40);
+  EXPECT_EQ(shown(store.get(40)), "<damaged>");
+  broken.header->head_check ^= 1;
+  expect_all();
+}
+
+// No change of it can succeed: the state is not what anybody wrote.
+TEST_F(OddCompaction, regions_whose_state_has_rotted_are_left_alone) {
+  leave_garbage();
+  const auto rot = [&] {
+    for (std::uint64_t r = 0; r < handle.space.regions(); ++r)
+      if (auto& state = handle.space.descriptor(r).state; format::unpack(state).state == RegionState::sealed)
+        state ^= 1ull << 60;  // in its check
+  };
+  rot();
+  const auto seat = detail::ExclusiveSeat::take(handle).value();
+  EXPECT_FALSE(detail::begin_compaction(handle, *seat, detail::Worth::some));
+  EXPECT_EQ(regions_in(RegionState::compacting), 0u);
+  rot();
+  expect_all();
+  EXPECT_TRUE(detail::begin_compaction(handle, *seat, detail::Worth::some));
+  detail::stop_compaction(handle, *seat);
+}
+
+struct OddCompactionOnADisk : OddCompaction {
+  const TmpfsIsADisk on_a_disk;
+  OddCompactionOnADisk() { handle.is_volatile = false; }
+};
+
+TEST_F(OddCompactionOnADisk, compact_syncs_for_what_it_gives_back) {
+  leave_garbage();
+  EXPECT_GT(compact(store).value().regions_retired, 1u);
+  EXPECT_EQ(regions_in(RegionState::retired), 0u);
+  expect_all();
+}
+
+TEST_F(OddCompactionOnADisk, compact_says_that_its_sync_failed_and_gives_nothing_back) {
+  leave_garbage();
+  {
+    Faults faults;
+    faults.fail(os::Call::sync, EIO, 1, true);
+    EXPECT_EQ(outcome(compact(store)), "sync_lost");
+    EXPECT_GT(faults.failed(), 0u);
+  }
+  EXPECT_GT(regions_in(RegionState::retired), 0u);
+  EXPECT_EQ(regions_in(RegionState::free), 0u);
+  expect_all();
+}
+
+// Nobody asks for their space, but the disk may have it: a sync leaves a few and punches the others.
+TEST_F(OddCompactionOnADisk, a_sync_frees_what_waited_for_it) {
+  leave_garbage();
+  retire_one();
+  ASSERT_EQ(detail::free_retired(handle).wait_for_sync, 1u);
+  ASSERT_EQ(regions_in(RegionState::retired), 1u);
+  store.sync().value();
+  EXPECT_EQ(regions_in(RegionState::retired), 0u);
+  EXPECT_EQ(regions_in(RegionState::free), 1u);
+  expect_all();
+}
+
+}  // namespace
+}  // namespace durra::test

@@ -1,0 +1,111 @@
+// Batches that are decided against: by want of space for the index, by others, by rot.  Nothing of one is there, its
+// owner is told why, and everybody goes on.
+#include <durra/care.h>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "store/append.h"
+#include "store/batch.h"
+#include "tests/support/crash.h"
+#include "tests/support/faults.h"
+#include "tests/support/stores.h"
+
+namespace durra::test {
+namespace {
+
+struct UndoneBatch : testing::Test {
+  Scratch scratch;
+  const std::string path = scratch / "s.durra";
+  Store store = open(path, small()).value();
+  detail::Handle& handle = *detail::handle_of(store);
+
+  // A process that puts "a" and "b" in a batch, and is told this.
+  Body puts_both(Code told) const {
+    return [this, told] {
+      Store theirs = open(path, small()).value();
+      theirs.put("warm", "up").value();
+      arm();
+      const auto done = theirs.put(Batch().put("a", "new").put("b", "new"));
+      disarm();
+      EXPECT_EQ(outcome(done), name(told));
+      EXPECT_TRUE(theirs.put("theirs", "works"));
+    };
+  }
+  detail::RecordRef record_at(std::uint64_t at) const {
+    detail::RecordRef r;
+    EXPECT_EQ(handle.space.locate(at, r), nullptr);
+    return r;
+  }
+  // The batch that somebody has in the works.
+  detail::RecordRef envelope(std::uint32_t& seat) const {
+    for (seat = 0; seat < handle.space.super().seat_count; ++seat)
+      if (const auto at = shared::batch_load(handle.space.seat(seat).batch); at != 0) return record_at(at);
+    throw std::runtime_error("no batch");
+  }
+};
+
+TEST_F(UndoneBatch, without_space_for_the_index_nothing_of_it_is_there) {
+  {
+    Faults faults;
+    faults.fail(os::Call::write, ENOSPC, 2, true);  // the first call is for the region that the batch lies in
+    EXPECT_EQ(outcome(store.put(Batch().put("a", "1").put("b", "2"))), "full");
+    EXPECT_EQ(stats(store).value().region_count - stats(store).value().regions_free, 1u);
+    EXPECT_EQ(shown(store.get("a")), "<not_found>");
+    EXPECT_EQ(shown(store.get("b")), "<not_found>");
+  }
+  EXPECT_EQ(outcome(store.put(Batch().put("a", "1").put("b", "2"))), "ok");
+  EXPECT_EQ(shown(store.get("a")) + shown(store.get("b")), "12");
+  EXPECT_TRUE(verify(path).value().damage.empty());
+}
+
+// Its owner stopped for so long that it was taken for dead, and went on.
+TEST_F(UndoneBatch, by_a_reaper_its_owner_is_told_that_it_lost_its_seat) {
+  for (const char* key : {"a", "b"}) store.put(key, "old").value();
+  Stopped owner(puts_both(Code::evicted), {"batch.4", 0});
+  ASSERT_TRUE(owner.reached());
+  std::uint32_t seat = 0;
+  (void)envelope(seat);
+  detail::reap_batch(handle, seat);
+  EXPECT_EQ(owner.finish(), 0);
+  EXPECT_EQ(shown(store.get("a")) + shown(store.get("b")), "oldold");
+}
+
+// Whoever comes by decides against it, and goes on; else it would be in everybody's way for ever.
+TEST_F(UndoneBatch, a_record_of_it_that_belongs_elsewhere_is_damage_to_its_owner_alone) {
+  for (const char* key : {"a", "b"}) store.put(key, "old").value();
+  Stopped owner(puts_both(Code::damaged), {"batch.5", 0});
+  ASSERT_TRUE(owner.reached());
+  std::uint32_t seat = 0;
+  const auto first = record_at(envelope(seat).at + format::kEnvelopeSize);
+  auto second = record_at(first.at + first.size());
+  second.shape.kind = format::RecordKind::put;  // with a check that agrees
+  second.header->shape = format::pack(second.shape);
+  second.header->head_check = format::head_check(*second.header, second.region_seed, second.at);
+  const std::string key(first.key());
+  EXPECT_EQ(outcome(store.put(key, "mine")), "ok");
+  EXPECT_EQ(owner.finish(), 0);
+  EXPECT_EQ(shown(store.get(key)), "mine");
+  EXPECT_EQ(shown(store.get(key == "a" ? "b" : "a")), "old");
+}
+
+// What stood before it is what counts for its keys: where the way there has rotted, nobody knows what that is.
+TEST_F(UndoneBatch, whose_record_leads_to_another_key_is_damage_to_readers_and_writers) {
+  for (const char* key : {"a", "b", "c"}) store.put(key, "old").value();
+  Stopped owner(puts_both(Code::evicted), {"batch.5", 0});
+  ASSERT_TRUE(owner.reached());
+  std::uint32_t seat = 0;
+  const auto first = record_at(envelope(seat).at + format::kEnvelopeSize);
+  detail::reap_batch(handle, seat);
+  EXPECT_EQ(owner.finish(), 0);
+  const std::string key(first.key());
+  ASSERT_EQ(shown(store.get(key)), "old");
+  shared::draft_store(first.header->prev, detail::find(handle, detail::view(handle, "c")).record.at);
+  EXPECT_EQ(shown(store.get(key)), "<damaged>");
+  EXPECT_EQ(outcome(store.put(key, "new")), "damaged");
+  EXPECT_EQ(outcome(store.put(Batch().put("c", "new").put(key, "new"))), "damaged");
+  EXPECT_EQ(shown(store.get("c")), "old");
+}
+
+}  // namespace
+}  // namespace durra::test
