@@ -65,6 +65,33 @@ TEST_F(BlockTest, outlives_its_store) {
   EXPECT_EQ(text(*b), "still here");
 }
 
+TEST_F(BlockTest, that_is_assigned_drops_the_one_that_was_there) {
+  Store s = open_store();
+  Block a = Block::open(s, "a", 300'000).value(), b = Block::open(s, "b", 100).value();
+  write(b, "b's");
+  drop(s, "a").value();
+  a = std::move(b);
+  EXPECT_EQ(text(a), "b's");
+  compact(s).value();
+  EXPECT_EQ(regions_of_blocks(s), 1u) << "nobody has the first one open";
+  Block& same = a;
+  a = std::move(same);
+  EXPECT_EQ(text(a), "b's");
+}
+
+TEST_F(BlockTest, lies_in_the_file_where_it_says) {
+  Store s = open_store();
+  Block b = Block::open(s, "x", 100).value();
+  write(b, "here");
+  const FileRange range = file_range(b);
+  EXPECT_EQ(range.size, 100u);
+  EXPECT_FALSE(range.packed);
+  std::string bytes(4, '\0');
+  const auto file = os::open(scratch_ / "s.durra", os::Access::read).value();
+  os::read_at(file, range.offset, bytes.data(), bytes.size()).value();
+  EXPECT_EQ(bytes, "here");
+}
+
 TEST_F(BlockTest, is_aligned_as_asked) {
   Store s = open_store();
   for (const std::size_t align : {8u, 64u, 512u, 4096u}) {

@@ -131,6 +131,7 @@ TEST_F(Lifetime, more_records_of_one_snapshot_than_can_be_held_are_refused) {
     EXPECT_GE(held.size(), 20'000u);
     EXPECT_LE(held.size(), 30'000u);
     EXPECT_EQ(pins(), held.size() + 1);
+    EXPECT_EQ(outcome(snapshot.records().status()), "full");
     EXPECT_EQ(shown(store.get("k")), "v");  // other cells are free
   }
   EXPECT_EQ(pins(), 0u);

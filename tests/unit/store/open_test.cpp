@@ -38,6 +38,14 @@ TEST_F(Open, create_makes_what_is_absent_and_opens_what_is_there) {
   EXPECT_EQ(shown(store.get("k")), "v");
 }
 
+TEST_F(Open, each_way_of_it_has_a_name) {
+  EXPECT_STREQ(name(Opened::created), "created");
+  EXPECT_STREQ(name(Opened::warm), "warm");
+  EXPECT_STREQ(name(Opened::clean), "clean");
+  EXPECT_STREQ(name(Opened::same_boot), "same_boot");
+  EXPECT_STREQ(name(Opened::rebuilt), "rebuilt");
+}
+
 TEST_F(Open, open_needs_the_file) {
   EXPECT_EQ(outcome(open(path, small(Mode::open))), "not_found");
   EXPECT_EQ(outcome(open(path, small(Mode::read_only))), "not_found");

@@ -615,6 +615,22 @@ TEST(OsSpace, populated_pages_are_there_and_unchanged) {
   expect_error(space_left(f).error(), Code::io, EIO, "fstatvfs");
 }
 
+TEST(OsSpace, where_something_is_is_told_or_why_it_cannot_be) {
+  const Scratch s;
+  const File f = made(s / "f");
+  EXPECT_EQ(next_data(f, 0).value(), ~std::uint64_t{0}) << "an empty file";
+  write_at(f, 1 << 20, "x", 1).value();
+  EXPECT_LE(next_data(f, 0).value(), 1u << 20);
+  EXPECT_EQ(next_data(f, 1 << 20).value(), 1u << 20);
+  EXPECT_EQ(next_data(f, 2 << 20).value(), ~std::uint64_t{0});
+  test::Faults faults;
+  faults.fail(Call::stat, EIO);
+  const auto failed = next_data(f, 0);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, Code::io);
+  EXPECT_EQ(failed.error().errno_value, EIO);
+}
+
 TEST(OsSync, tells_the_kernels_reason) {
   const Scratch s;
   const File f = made(s / "f", 10);

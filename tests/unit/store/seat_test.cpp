@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <barrier>
+#include <cerrno>
 #include <cstdlib>
 #include <set>
 #include <string>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "store/os.h"
+#include "tests/support/faults.h"
 #include "tests/support/scratch.h"
 #include "tests/support/stores.h"
 
@@ -33,6 +35,21 @@ TEST_F(Seats, a_handle_has_one_seat_until_a_second_thread_comes) {
   EXPECT_EQ(stats(store).value().seats_taken, 1u);
   EXPECT_EQ(stats(store).value().seat_count, 4u);
   std::thread([&] { EXPECT_EQ(outcome(store.put("k", "v")), "ok"); }).join();
+  EXPECT_EQ(stats(store).value().seats_taken, 2u);
+}
+
+// Nobody may sit where a store to the seat's page could find no space on the disk.
+TEST_F(Seats, a_seat_whose_page_finds_no_space_is_not_taken) {
+  store.put("k", "v").value();
+  const auto draft = store.draft("d", 10).value();  // it has the thread's seat
+  {
+    test::Faults faults;
+    faults.fail(os::Call::allocate, ENOSPC);
+    EXPECT_EQ(outcome(store.put("k", "w")), "full");
+    EXPECT_EQ(stats(store).value().seats_taken, 1u);
+  }
+  EXPECT_EQ(shown(store.get("k")), "v");
+  EXPECT_EQ(outcome(store.put("k", "w")), "ok");
   EXPECT_EQ(stats(store).value().seats_taken, 2u);
 }
 

@@ -128,6 +128,26 @@ TEST_F(Types, all_counters_are_found_by_prefix) {
   EXPECT_EQ(Counter::all(s).value().size(), 3u);
 }
 
+TEST_F(Types, all_gauges_are_found_by_prefix) {
+  for (const char* name : {"in_use", "in_flight", "other"}) Gauge::open(s, name).value().set(2);
+  Counter::open(s, "in_vain").value().add();
+  std::vector<std::string> names;
+  for (const Gauge& g : Gauge::all(s, "in_").value()) {
+    names.emplace_back(g.name());
+    EXPECT_EQ(g.value(), 2);
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"in_flight", "in_use"}));
+}
+
+TEST_F(Types, whatever_has_a_name_is_found_with_its_type) {
+  Array<double>::open(s, "a", {3, 2}).value();
+  const auto found = detail::Blocks::find(s, "a").value();
+  EXPECT_EQ(found.type, "array");
+  EXPECT_EQ(found.dtype, "<f8");
+  EXPECT_EQ(detail::Blocks::shape(found.block), (Shape{3, 2}));
+  EXPECT_EQ(detail::Blocks::find(s, "b").error().code, Code::not_found);
+}
+
 TEST_F(Types, a_gauge_is_the_sum_of_the_living) {
   auto g = Gauge::open(s, "in_flight").value();
   g.set(2);
@@ -247,6 +267,30 @@ TEST_F(Types, what_is_no_list_is_a_mismatch) {
   EXPECT_EQ(List::open(s, "l").error().code, Code::mismatch);
 }
 
+TEST_F(Types, what_is_no_item_of_a_list_is_a_mismatch) {
+  auto list = List::open(s, "l").value();
+  list.push(true).value();
+  for (const std::string_view foreign : {std::string_view(), std::string_view("\1"), std::string_view("\1yes"),
+                                         std::string_view("\2short"), std::string_view("\6?")}) {
+    s.put("l/0", foreign).value();
+    EXPECT_EQ(list.get(0).error().code, Code::mismatch) << foreign;
+    EXPECT_EQ(list.all().error().code, Code::mismatch) << foreign;
+  }
+  list.set(0, false).value();
+  EXPECT_EQ(list.get(0).value(), Value(false));
+}
+
+TEST_F(Types, who_only_reads_pushes_nothing) {
+  List::open(s, "l").value().push(true).value();
+  Options o = small();
+  o.mode = Mode::read_only;
+  Store reader = open(scratch_ / "s.durra", o).value();
+  auto list = List::open(reader, "l").value();
+  EXPECT_EQ(list.push(true).error().code, Code::read_only);
+  EXPECT_EQ(list.set(0, false).error().code, Code::read_only);
+  EXPECT_EQ(list.size().value(), 1u);
+}
+
 // ---- drop -----------------------------------------------------------------------------------------------------------
 
 TEST_F(Types, drop_takes_whatever_has_the_name) {
@@ -270,14 +314,23 @@ TEST_F(Types, drop_takes_whatever_has_the_name) {
 }
 
 TEST_F(Types, a_list_of_more_than_one_batch_is_dropped) {
-  auto list = List::open(s, "l").value();
-  Batch all;
-  for (int i = 0; i < 1'000; ++i) all.put("l/" + std::to_string(i), "\1\1");
-  all.put("l/length", bytes_of(std::uint64_t{1'000}));
-  s.put(all).value();
-  EXPECT_EQ(list.size().value(), 1'000u);
-  drop(s, "l").value();
-  EXPECT_EQ(List::open(s, "l").value().get(5).error().code, Code::invalid);
+  Store large = open(scratch_ / "large.durra", test::small(64_MiB)).value();
+  auto list = List::open(large, "l").value();
+  constexpr int kItems = 66'000;
+  Batch some;
+  for (int i = 0; i < kItems; ++i) {
+    some.put("l/" + std::to_string(i), "\1\1");
+    if (i % 1'000 != 999) continue;
+    large.put(some).value();
+    some.clear();
+  }
+  large.put("l/length", bytes_of(std::uint64_t{kItems})).value();
+  EXPECT_EQ(list.get(kItems - 1).value(), Value(true));
+  drop(large, "l").value();
+  EXPECT_EQ(List::open(large, "l").value().get(5).error().code, Code::invalid);
+  int left = 0;
+  for (const Record& r : large.records("l/")) left += r.key() != "l/length";
+  EXPECT_EQ(left, 0);
 }
 
 }  // namespace

@@ -87,6 +87,9 @@ TEST_F(Verify, a_flipped_bit_of_a_key) {
   const auto r = edit.find("k300");
   edit.flip(r.at + format::kRecordHeaderSize + 2, 2);
   expect_only(r.at);
+  const auto store = open(path, small()).value();
+  EXPECT_EQ(outcome(store.get("k300")), "damaged") << "it may have been this one";
+  EXPECT_EQ(outcome(store.get("k301")), "ok");
 }
 
 TEST_F(Verify, every_flipped_bit_of_a_record_header_that_does_not_change) {

@@ -1,0 +1,76 @@
+// What a tail collects where order and place disagree, where there is more than one collection holds, and where a stamp
+// has rotted.
+#include <durra/care.h>
+#include <gtest/gtest.h>
+
+#include "format/walk.h"
+#include "store/index.h"
+#include "store/tail.h"
+#include "tests/support/scratch.h"
+#include "tests/support/stores.h"
+
+namespace durra::test {
+namespace {
+
+struct OddTail : testing::Test {
+  Scratch scratch;
+  const std::string path = scratch / "s.durra";
+  Store store = open(path, small(64_MiB)).value();
+  detail::Handle& handle = *detail::handle_of(store);
+
+  detail::RecordRef record_of(std::uint64_t key) const {
+    return detail::find(handle, detail::view(handle, Key(key))).record;
+  }
+};
+
+// The oldest lie behind all others in the file, and one that nobody has stamped yet behind these.
+TEST_F(OddTail, more_than_two_collections_hold_come_once_and_in_order_wherever_they_lie) {
+  auto& hint = handle.space.control().free_hint;
+  shared::hint_store(hint, 900);  // where the next region is looked for
+  store.put(0, "").value();
+  constexpr std::uint64_t kMany = detail::kCollectMax * 2 + 5'000;
+  shared::hint_store(hint, 0);
+  {
+    Store other = open(path, {}).value();
+    for (std::uint64_t i = 1; i <= kMany; ++i) other.put(i, "").value();
+  }
+  store.put(kMany + 1, "").value();
+  ASSERT_GT(handle.space.region_of(record_of(0).at), handle.space.region_of(record_of(kMany).at));
+  const auto last = record_of(kMany + 1);  // as if its writer had been killed before its stamp
+  const std::uint64_t floor = last.header->stamp - 1;
+  last.header->stamp = 0;
+  last.header->word = floor;
+  Tail tail = Tail::from_now(store).value();
+  tail = Tail::open(store, "t").value();
+  for (std::uint64_t i = 0; i <= kMany + 1; ++i) {
+    const auto r = tail.next(Duration::zero());
+    ASSERT_EQ(outcome(r), "ok") << i;
+    ASSERT_EQ(r->id(), i);
+  }
+  EXPECT_EQ(outcome(tail.next(Duration::zero())), "timeout");
+}
+
+// Its check agrees: somebody computed it.  It would come when the clock gets there, which is never.
+TEST_F(OddTail, a_stamp_that_is_later_than_the_clock_is_told_once) {
+  for (std::uint64_t i = 0; i < 10; ++i) store.put(i, "").value();
+  const auto r = record_of(4);
+  r.header->stamp = (shared::clock_load(handle.space.control()) + 1'000'000) << 16;
+  r.header->word = format::stamp_check(r.header->stamp, r.region_seed, r.at);
+  Tail tail = Tail::open(store, "t").value();
+  int shown_ones = 0, told = 0;
+  for (;;) {
+    const auto next = tail.next(Duration::zero());
+    if (!next && next.error().code == Code::timeout) break;
+    shown_ones += static_cast<bool>(next);
+    if (next) continue;
+    ASSERT_LT(++told, 2);
+    EXPECT_EQ(outcome(next), "damaged");
+    EXPECT_EQ(next.error().detail, r.at);
+    EXPECT_STREQ(next.error().what, "record stamp: later than the clock");
+  }
+  EXPECT_EQ(told, 1);
+  EXPECT_EQ(shown_ones, 9);
+}
+
+}  // namespace
+}  // namespace durra::test
