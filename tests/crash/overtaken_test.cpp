@@ -6,6 +6,7 @@
 
 #include "store/block.h"
 #include "store/compact.h"
+#include "store/reap.h"
 #include "store/reclaim.h"
 #include "store/region_table.h"
 #include "store/seat.h"
@@ -78,6 +79,54 @@ TEST_F(Overtaken, a_scan_shows_what_a_stopped_one_has_put_though_the_version_bef
   for (const Record& r : store.records()) seen[std::string(r.key())] = r.str().substr(0, 3);
   EXPECT_EQ(seen, (Model{{"garbage", ""}, {"k", "new"}, {"more", "xxx"}, {"warm", "up"}}));
   EXPECT_EQ(writer.finish(), 0);
+}
+
+// Whoever moves one of its records finishes what somebody died at: a leaf that is frozen would hold the region for
+// ever.
+TEST_F(Overtaken, a_region_is_compacted_whose_keys_are_in_a_leaf_that_a_dead_one_froze) {
+  for (std::uint32_t i = 0; i < 14; ++i) store.put(key_of(crowded_key(store, i)), "crowd").value();
+  store.put("garbage", std::string(57'000, 'x')).value();
+  store.put("garbage", "").value();
+  store.put("more", std::string(20'000, 'x')).value();  // another region
+  detail::Handle& h = *detail::handle_of(store);
+  ASSERT_TRUE(ends_at(
+      [&] {
+        Store s = theirs();
+        s.put("warm", "up").value();
+        arm();
+        s.put(key_of(crowded_key(s, 14)), "crowd").value();
+      },
+      {"grow.1", 0}));
+  detail::reap_dead(h);
+  detail::move_epoch_past(h, shared::epoch_load(h.space.control()));
+  {
+    const auto seat = detail::ExclusiveSeat::take(h).value();
+    ASSERT_TRUE(detail::begin_compaction(h, *seat, detail::Worth::some));
+    EXPECT_EQ(detail::finish_compaction(h, *seat).value(), detail::CompactionStep::retired);
+  }
+  for (std::uint32_t i = 0; i < 14; ++i) EXPECT_EQ(look(store, crowded_key(store, i)), "crowd") << i;
+  expect_undamaged(w.path);
+}
+
+// Two who come to free a region each take a ticket for the sync that it waits for: one of them counts for both.
+TEST_F(Overtaken, of_two_who_free_a_region_one_takes_the_ticket) {
+  store.put("large", large_value()).value();
+  store.put("large", "small").value();
+  Stopped freer(
+      [&] {
+        Store s = theirs();
+        arm();
+        compact(s).value();
+      },
+      {"free.gate", 0});
+  ASSERT_TRUE(freer.reached());
+  detail::Handle& h = *detail::handle_of(store);
+  EXPECT_EQ(detail::free_retired(h).wait_for_sync, 0u);
+  store.put("more", large_value()).value();
+  EXPECT_EQ(freer.finish(), 0);
+  EXPECT_EQ(look(store, "large"), "small");
+  EXPECT_EQ(look(store, "more"), large_value());
+  expect_undamaged(w.path);
 }
 
 // It wanted neighbouring regions, and died when it had the first: the next is somebody's (H9).
