@@ -41,9 +41,7 @@ std::optional<Result<Record>> find_again(TailState& t, const Position& version) 
 
 std::optional<Result<Record>> in_place(TailState& t, const TailEntry& e) {
   if (!try_pin_again(t.pin)) return too_many_pins();
-  auto record = t.handle->make_record(e.record, t.pin);
-  if (!record) Handle::release_pin(t.handle, t.pin);
-  return record;
+  return t.handle->make_record(e.record, t.pin);
 }
 
 // All entries were looked at: the next collection begins behind them.
