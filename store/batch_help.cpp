@@ -124,19 +124,18 @@ class Helper {
   // in between makes this try again.
   bool fix() noexcept {
     auto& control = handle_.space.control();
-    while (pending()) {
+    for (;;) {
       const std::uint64_t word = shared::decision_load(envelope_.header->stamp);
+      if (format::verdict_of(word) != Verdict::pending) return false;
       const std::uint64_t now = shared::clock_load(control);
       if (now <= superseded_) {
         shared::clock_tick(control, now);
         continue;
       }
-      if (format::verdict_of(word) != Verdict::pending) return false;
       if (!shared::decision_change(envelope_.header->stamp, word, format::decision(Verdict::fixed, now))) continue;
       step("batch.6");  // † published; whoever meets it writes its check, whoever waits for it looks again
       return true;
     }
-    return false;
   }
 
   Handle& handle_;

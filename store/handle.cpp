@@ -27,22 +27,14 @@ Handle::Handle(std::string p, os::File f, os::File b, os::Mapping m, const forma
       cookie(os::fork_cookie()),
       id(next_id.fetch_add(1)) {}
 
+// Never in a forked child: unrefer and release_pin return before.
 Handle::~Handle() {
-  if (!forked() && !read_only) close_in_order(*this);
+  if (!read_only) close_in_order(*this);
   const auto count = shared::mark_load(seats.count);
-  for (std::uint64_t i = 0; i < count; ++i) {
-    LocalSeat* s = seats.list[i].load();
-    if (forked()) s->byte.forget();
-    delete s;
-  }
+  for (std::uint64_t i = 0; i < count; ++i) delete seats.list[i].load();
   if (lost_files()) {
     file.release();
     probe.release();
-  }
-  if (forked()) {
-    for (auto& [region, hold] : holds.regions) hold.byte.forget();
-    reader.forget();
-    map.forget();
   }
 }
 

@@ -261,8 +261,8 @@ Result<void> insert(Handle& h, LocalSeat& seat, const RecordRef& record, std::ui
         break;
       case Found::empty: break;
     }
-    if (!shared::index_swing(*at.slot, at.word, format::slot_word(format::slot_hash(record.tag()), record.at)))
-      continue;
+    const std::uint64_t to = format::slot_word(format::slot_hash(record.tag()), record.at);
+    if (!shared::index_swing(*at.slot, at.word, to)) continue;
     if (at.found == Found::record) note_dead(h, seat, at.record);
     return {};
   }

@@ -133,23 +133,22 @@ Result<void> sync_from(Handle& h, std::uint64_t ticket, LocalSeat* own) {
 
 // A put's own region, from where it is durable to where it is settled.  The first time all of it: so its blocks are
 // given and written once, and every later flush is one of a few pages in place.
-Result<void> flush_own_region(Handle& h, LocalSeat& seat) {
+void flush_own_region(Handle& h, LocalSeat& seat) {
   const OpenRegion& region = *seat.region;
   format::Descriptor& d = h.space.descriptor(region.number);
   const std::uint64_t from = format::untag(shared::raised_load(d.synced), region.generation) * 8;
   const std::uint64_t settled = shared::tail_load(d.settled);
-  if (from >= settled) return {};
+  if (from >= settled) return;
   Note note(h, seat);
   step("power.1");  // † its note is found: the next flush writes anew
   const std::uint64_t end = from == 0 ? region.capacity : settled;
   std::byte* const begin = h.space.base() + h.space.region_offset(region.number);
   if (auto done = os::flush(begin + from, end - from); !done) {
     note.failed(done.error());
-    return {};
+    return;
   }
   step("power.2");  // † durable, and not marked
   shared::synced_raise(d.synced, region.generation, settled / 8);
-  return {};
 }
 
 }  // namespace
@@ -178,8 +177,8 @@ Result<void> make_durable(Handle& h, LocalSeat& seat, Durability durability) {
     shared::unsynced_mark(seat.unsynced);
   } else if (cache_in_doubt(h)) {
     return sync_from(h, take_ticket(h), &seat);
-  } else if (auto done = flush_own_region(h, seat); !done) {
-    return done;
+  } else {
+    flush_own_region(h, seat);
   }
   if (auto lost = sync_lost(h)) return *lost;
   return {};

@@ -130,10 +130,9 @@ namespace {
 
 // Each round retires a region, or rules one out: no more than there are.
 bool compact_until_free(Handle& h, LocalSeat& seat) {
-  for (std::uint64_t i = 0; i < h.space.region_count(); ++i) {
-    if (!begin_compaction(h, seat, Worth::some) || !finish_compaction(h, seat)) return false;
+  std::uint64_t rounds = h.space.region_count();
+  for (; rounds != 0 && begin_compaction(h, seat, Worth::some) && finish_compaction(h, seat); --rounds)
     if (free_some(h)) return true;
-  }
   return false;
 }
 

@@ -59,10 +59,9 @@ std::string tuple(const Shape& shape) {
 }  // namespace
 
 std::string zarray_of(const Chunks::Meta& m) {
-  const Json json{{"chunks", m.chunk},  {"compressor", {{"acceleration", 1}, {"id", "lz4"}}},
-                  {"dtype", m.dtype},   {"fill_value", fill_of(m)},
-                  {"filters", nullptr}, {"order", "C"},
-                  {"shape", m.shape},   {"zarr_format", 2}};
+  const Json lz4{{"acceleration", 1}, {"id", "lz4"}};
+  const Json json{{"chunks", m.chunk},  {"compressor", lz4}, {"dtype", m.dtype}, {"fill_value", fill_of(m)},
+                  {"filters", nullptr}, {"order", "C"},      {"shape", m.shape}, {"zarr_format", 2}};
   return json.dump(4);
 }
 
