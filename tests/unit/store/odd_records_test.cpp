@@ -260,7 +260,7 @@ TEST_F(OddRecords, what_changed_while_verify_looked_is_no_damage) {
   detail::Handle& h = *detail::handle_of(store);
   auto* const record = detail::find(h, detail::view(h, Key(5))).record.header;
   int clean = 0;
-  for (std::uint64_t at = 1;; ++at) {
+  for (std::uint64_t at = 1; at != 80; ++at) {
     Hook hook;
     hook.at = at;
     hook.act = [&] {
