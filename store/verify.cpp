@@ -29,8 +29,10 @@ class Verifier {
       if (auto done = region(r); !done) return done.error();
       if (progress_ && !progress_(r + 1, described())) return Error{Code::timeout, 0, 0, "stopped as asked"};
     }
-    if (index_counts())
+    if (index_counts()) {
+      judge_clock();
       index_.run([&](std::uint64_t at, format::Why why, std::string what) { damage(at, why, std::move(what)); });
+    }
     if (reader_.failed()) verdict_.damage.insert(verdict_.damage.begin(), {*reader_.failed(), FileReader::kUnread});
     return std::move(verdict_);
   }
@@ -93,6 +95,8 @@ class Verifier {
   void judge(std::uint64_t r, const format::Descriptor& d) {
     if (!format::intact(d.state))
       return damage(reader_.descriptor_offset(r), "region state: checksum mismatch", named(r));
+    if (d.state == 0 && d.tail != 0)
+      return damage(reader_.descriptor_offset(r), "region state: never used, with a tail", named(r));
     const auto w = format::unpack(d.state);
     if (w.state == RegionState::free || w.state == RegionState::claimed || w.state == RegionState::body) return;
     ++verdict_.regions;
@@ -149,7 +153,12 @@ class Verifier {
       damage(rec.at, "record stamp: checksum mismatch", named(r, rec));
     // Of a region that is retired all that counts has another place, or has left the index.
     if (format::is_keyed(rec.shape.kind) && w.state != RegionState::retired && rec.body_intact && rec.stamp_intact)
-      index_.note(version(rec));
+      note(version(rec));
+  }
+
+  void note(const IndexCheck::Version& v) {
+    latest_ = std::max(latest_, format::stamp_time(v.stamp));
+    index_.note(v);
   }
 
   static IndexCheck::Version version(const FileRecord& rec) noexcept {
@@ -167,7 +176,7 @@ class Verifier {
       if (!stamp_agrees(rec)) return "record stamp: checksum mismatch";
       if (batch_.open()) return nullptr;
       if (batch_.whole())
-        for (const auto& v : in_batch_) index_.note(v);
+        for (const auto& v : in_batch_) note(v);
       return batch_.whole() ? nullptr : "batch: not what was put";
     }
     const bool broken = batch_.open() && fixed_;
@@ -203,6 +212,14 @@ class Verifier {
     return word != 0;
   }
 
+  // A clock that went back gives stamps a second time, or below those that are there.  Read after all stamps.
+  void judge_clock() {
+    constexpr std::uint64_t at = format::kControlOffset + offsetof(format::Control, clock);
+    std::uint64_t clock = 0;
+    if (reader_.read(at, &clock, sizeof clock) && clock < latest_)
+      damage(at, "control block: clock is before a stamp", "clock");
+  }
+
   // Whether the next opener would use the index as it is.  Else it is rebuilt, and what it says now is no damage.
   bool index_counts() const {
     format::Control control{};
@@ -226,6 +243,7 @@ class Verifier {
   bool fixed_ = false;                         // the batch is
   std::vector<IndexCheck::Version> in_batch_;  // of it, so far
   std::uint64_t described_ = 0;
+  std::uint64_t latest_ = 0;  // the greatest t of a stamp
 };
 
 // As a read-only opener pins: what is in use now is not freed until the file is closed.  Where it cannot be locked, or

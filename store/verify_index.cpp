@@ -29,7 +29,9 @@ void IndexCheck::run(const Damage& damage) {
 // Each node lies within the regions.  Tags below it begin with the `bits` bits of `prefix`.
 void IndexCheck::node(std::uint64_t parent, std::uint64_t prefix, std::uint32_t bits, std::uint32_t depth) {
   std::uint64_t word = 0;
-  if (!reader_.read(parent, &word, 8) || (word & ~format::kFreeze) == 0) return;
+  if (!reader_.read(parent, &word, 8) || word == 0) return;
+  if (depth == 0 && (word & format::kFreeze) != 0) still_there(parent, word, "index root: frozen");
+  if ((word & ~format::kFreeze) == 0) return;
   const auto n = format::unpack_node(word);
   const std::uint64_t size = n.slots * 8ull;
   const std::uint64_t begin = reader_.super().regions_offset;

@@ -126,6 +126,10 @@ bool may_be_missed_by_index(const Sweep& sweep, const Change& change) {
          in_index(*sweep.image, change.at);
 }
 
+bool may_be_missed_by_clock(const Sweep& sweep, const Change& change) {
+  return sweep.way == Way::read_write && place_of(*sweep.image, change.at) == "Control.clock";
+}
+
 bool may_be_torn_tail(const Sweep& sweep, const Change& change, std::uint32_t bits) {
   if (sweep.way != Way::rebuilt && (bits & rebuilt) == 0) return false;
   if (change.kind == Change::Kind::cut) return has_unsynced_behind(*sweep.image, change.at);

@@ -2,6 +2,7 @@
 #include <durra/care.h>
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -135,6 +136,31 @@ TEST_F(Verify, every_flipped_bit_of_a_state_word) {
     expect_only(edit.descriptor_at(region), "region " + std::to_string(region));
     edit.flip(edit.descriptor_at(region) + bit / 8, bit % 8);
   }
+}
+
+// Whoever claims it would write over what is there.
+TEST_F(Verify, a_state_word_of_zero) {
+  const FileEdit edit(path);
+  const std::uint64_t at = edit.descriptor_at(edit.find("k300").region);
+  edit.set(at, std::uint64_t{0});
+  expect_first(at);
+}
+
+// Stamps would be given a second time, or below those that are there.
+TEST_F(Verify, a_clock_that_went_back) {
+  const FileEdit edit(path);
+  const std::uint64_t at = format::kControlOffset + offsetof(format::Control, clock);
+  const auto latest = edit.find("k999").stamp >> 16;
+  ASSERT_GT(latest, 1u);
+  edit.set(at, latest - 1);
+  expect_only(at);
+}
+
+// A put whose leaf must grow answers `damaged` there.
+TEST_F(Verify, a_frozen_root_word) {
+  const FileEdit edit(path);
+  edit.flip(format::kRootOffset + 5, 3);
+  expect_first(format::kRootOffset);
 }
 
 TEST_F(Verify, a_tail_beyond_its_region) {
