@@ -31,6 +31,13 @@ struct Overtaken : testing::Test {
       disarm();
     };
   }
+  Body compacts() const {
+    return [this] {
+      Store s = theirs();
+      arm();
+      compact(s).value();
+    };
+  }
 };
 
 // It has seen the name and holds the region, in which there is no block any more.
@@ -112,13 +119,7 @@ TEST_F(Overtaken, a_region_is_compacted_whose_keys_are_in_a_leaf_that_a_dead_one
 TEST_F(Overtaken, of_two_who_free_a_region_one_takes_the_ticket) {
   store.put("large", large_value()).value();
   store.put("large", "small").value();
-  Stopped freer(
-      [&] {
-        Store s = theirs();
-        arm();
-        compact(s).value();
-      },
-      {"free.gate", 0});
+  Stopped freer(compacts(), {"free.gate", 0});
   ASSERT_TRUE(freer.reached());
   detail::Handle& h = *detail::handle_of(store);
   EXPECT_EQ(detail::free_retired(h).wait_for_sync, 0u);
@@ -148,13 +149,7 @@ TEST_F(Overtaken, who_reaps_the_head_of_a_run_takes_nothing_from_others) {
 TEST_F(Overtaken, what_is_put_where_a_run_was_is_there_for_a_rebuild) {
   store.put("large", large_value()).value();
   store.put("large", "small").value();
-  Stopped freer(
-      [&] {
-        Store s = theirs();
-        arm();
-        compact(s).value();
-      },
-      {"run.release", 1});
+  Stopped freer(compacts(), {"run.release", 1});
   ASSERT_TRUE(freer.reached());
   shared::hint_store(detail::handle_of(store)->space.control().free_hint, 0);
   for (int i = 0; i < 4; ++i) store.put(i, std::string(40'000, 'x')).value();
@@ -294,13 +289,7 @@ TEST_F(Overtaken, a_scan_that_began_before_a_region_was_retired_reads_it_to_its_
   store.put("garbage", std::string(57'000, 'x')).value();
   store.put("garbage", "").value();
   store.put("more", std::string(20'000, 'x')).value();
-  Stopped compactor(
-      [&] {
-        Store s = theirs();
-        arm();
-        compact(s).value();
-      },
-      {"retire.1", 0});
+  Stopped compactor(compacts(), {"retire.1", 0});
   ASSERT_TRUE(compactor.reached());
   detail::Handle& h = *detail::handle_of(store);
   detail::move_epoch_past(h, shared::epoch_load(h.space.control()));
