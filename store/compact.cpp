@@ -158,8 +158,7 @@ std::optional<Victim> choose(Handle& h, Worth worth) noexcept {
     const std::uint64_t tail = shared::tail_load(d.tail);
     if (tail < format::kRegionData || tail > h.space.run_length(r, w) * h.space.region_size() || !ends_agree(w, d))
       continue;
-    const bool closed = w.state == RegionState::sealed && !w.run;
-    const std::uint64_t used = tail - format::kRegionData + (closed ? lost_room(h.space.region_size(), tail) : 0);
+    const std::uint64_t used = tail - format::kRegionData + lost_room(w, h.space.region_size(), tail);
     const std::uint64_t dead = std::min(dead_bytes(h, r, w), used);
     if (dead == 0 || dead * 256 < used * static_cast<std::uint64_t>(worth)) continue;
     if (w.run && dead * 16 < used * 15) continue;

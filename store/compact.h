@@ -13,10 +13,12 @@ namespace durra::detail {
 // How much of a region must be garbage, by its hint, to be worth the copying of the rest: a share in 256ths.
 enum class Worth : std::uint16_t { nearly_all = 240, mostly = 128, some = 16, anything = 1 };
 
-// The room behind the tail of a single region that is SEALED, as long as it is more than half of it: by a rebuild after
-// a power cut, or by a compaction that stopped.  Nobody appends there any more, so it counts as garbage.  Less than
-// half: 0, or copies that left as much would be moved again and again.
-constexpr std::uint64_t lost_room(std::uint64_t region_size, std::uint64_t tail) noexcept {
+// The room behind the tail of a single data region that is SEALED, as long as it is more than half of it: by a rebuild
+// after a power cut, or by a compaction that stopped.  Nobody appends there any more, so it counts as garbage.  Less
+// than half: 0, or copies that left as much would be moved again and again.
+constexpr std::uint64_t lost_room(const format::RegionWord& w, std::uint64_t region_size, std::uint64_t tail) noexcept {
+  const bool movable = w.state == format::RegionState::sealed && w.type == format::RegionType::data && !w.run;
+  if (!movable) return 0;
   const std::uint64_t room = region_size - std::min(tail, region_size);
   return room > region_size / 2 ? room : 0;
 }

@@ -80,17 +80,17 @@ void keep_region(Handle& h, std::uint64_t r, const format::RegionHeader& header,
                  std::uint64_t synced) noexcept {
   format::Descriptor& d = h.space.descriptor(r);
   const std::uint64_t g = header.generation;
+  const RegionWord now{RegionState::sealed, static_cast<RegionType>(header.type), header.run > 1, 0, g};
   shared::tail_store(d.tail, end);
   shared::tail_store(d.settled, end);
   shared::hint_store(d.run, format::tagged(g, header.run));
   shared::hint_store(d.synced, format::tagged(g, synced / 8));
   shared::dead_mark_store(d.may_hold_dead, g);
-  const bool movable = header.run == 1 && static_cast<RegionType>(header.type) == RegionType::data;
-  shared::hint_store(d.dead, format::tagged(g, movable ? lost_room(h.space.region_size(), end) : 0));
+  shared::hint_store(d.dead, format::tagged(g, lost_room(now, h.space.region_size(), end)));
   shared::hint_store(d.gate, format::tagged(g, 0));  // of tickets that begin anew
   shared::hint_store(d.retire_epoch, format::tagged(g, 0));
   shared::epoch_note(d.seal_epoch, 0);
-  set_state(h, r, {RegionState::sealed, static_cast<RegionType>(header.type), header.run > 1, 0, g});
+  set_state(h, r, now);
 }
 
 Error damage_at(const Handle& h, std::uint64_t r, std::uint64_t inside) noexcept {

@@ -22,7 +22,7 @@ void recount_region(Handle& h, LocalSeat& seat, std::uint64_t r) noexcept {
     return;
   const std::uint64_t base = h.space.region_offset(r);
   const std::uint64_t end = base + shared::tail_load(d.tail);
-  std::uint64_t dead = w.state == RegionState::sealed && !w.run ? lost_room(h.space.region_size(), end - base) : 0;
+  std::uint64_t dead = lost_room(w, h.space.region_size(), end - base);
   for (std::uint64_t at = base + format::kRegionData; at < end;) {
     RecordRef record;
     if (h.space.locate(at, record) != nullptr || record.size() > end - at) return;

@@ -44,7 +44,7 @@ Usage usage(Handle& h) noexcept {
     if (!holds) continue;
     u.open += w.state == RegionState::open;
     const std::uint64_t tail = shared::tail_load(d.tail);
-    u.used += tail + (w.state == RegionState::sealed && !w.run ? lost_room(h.space.region_size(), tail) : 0);
+    u.used += tail + lost_room(w, h.space.region_size(), tail);
     u.dead += format::untag(shared::hint_load(d.dead), w.generation);
   }
   return u;
