@@ -30,12 +30,17 @@ bool Space::is_ours(const Result<os::FileInfo>& info) const noexcept {
   return info ? info->device == device_ && info->inode == inode_ : info.error().errno_value != EBADF;
 }
 
-std::byte* Space::at_slow(std::uint64_t offset, std::uint64_t length) const noexcept {
+std::optional<std::uint64_t> Space::size_now() const noexcept {
   const auto now = os::info(file_);
-  if (!is_ours(now)) return nullptr;
-  // A size that cannot be asked for is no damage: then what somebody has claimed is there.
+  return now && is_ours(now) ? std::optional(std::min(now->size, format::file_size_max(super_))) : std::nullopt;
+}
+
+std::byte* Space::at_slow(std::uint64_t offset, std::uint64_t length) const noexcept {
+  const auto now = size_now();
+  // A size that nobody can be asked for, also after a closefrom(), is no damage: then what somebody has claimed is
+  // there.
   const std::uint64_t hint = std::min(shared::raised_load(control().region_hint), super_.region_count);
-  const std::uint64_t size = now ? std::min(now->size, format::file_size_max(super_)) : region_offset(hint);
+  const std::uint64_t size = now.value_or(region_offset(hint));
   if (now) shared::mark_raise(known_size_, size);
   return offset <= size && length <= size - offset ? base_ + offset : nullptr;
 }
@@ -59,8 +64,7 @@ format::Why Space::locate_in_body(std::uint64_t offset, RecordRef& out) const no
 }
 
 std::uint64_t Space::regions() const noexcept {
-  const auto now = os::info(file_);
-  const std::uint64_t size = now ? now->size : 0;
+  const std::uint64_t size = size_now().value_or(0);
   const std::uint64_t begin = super_.regions_offset;
   const std::uint64_t in_file = size <= begin ? 0 : (size - begin + region_size() - 1) >> region_shift_;
   return std::min(std::max(in_file, shared::raised_load(control().region_hint)), super_.region_count);

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <bit>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -141,6 +142,7 @@ class Space {
     return nullptr;
   }
   bool is_ours(const Result<os::FileInfo>&) const noexcept;
+  std::optional<std::uint64_t> size_now() const noexcept;  // of the file; null: nobody can be asked for it
   std::uint64_t head_of_body(std::uint64_t r) const noexcept;
   format::Why locate_in_body(std::uint64_t offset, RecordRef& out) const noexcept;
   std::byte* at_slow(std::uint64_t offset, std::uint64_t length) const noexcept;

@@ -257,7 +257,8 @@ TEST(Kill, a_process_that_closes_all_descriptors_keeps_its_seat) {
     said.ready = 1;
     while (said.go == 0) std::this_thread::sleep_for(1ms);
     const bool well = static_cast<bool>(s.put("after", "2")) && static_cast<bool>(s.get("before"));
-    said.code = well ? 1 : 2;
+    const auto large = s.get("large");  // where the file did not reach when it was open; it was `damaged`
+    said.code = !well ? 2 : !large || large->bytes().size() != 300'000 ? 3 : 1;
     for (;;) ::pause();
     return 0;
   });
@@ -265,6 +266,7 @@ TEST(Kill, a_process_that_closes_all_descriptors_keeps_its_seat) {
   Store beside = open(path, small_store()).value();  // reaps whom it takes for dead
   EXPECT_EQ(stats(beside).value().seats_taken, 2u);
   EXPECT_EQ(stats(beside).value().seats_dead, 0u);
+  beside.put("large", std::string(300'000, 'x')).value();
   said.go = 1;
   ASSERT_TRUE(within(10s, [&] { return said.code != 0; }));
   EXPECT_EQ(said.code, 1);
