@@ -40,14 +40,18 @@ namespace {
   r.header->head_check = format::head_check(*r.header, r.region_seed, r.at);
 }
 
+constexpr bool is_conditional(const Change& c) noexcept { return c.expected || c.must_exist || c.stamp; }
+
 // What stands in the way of this change, given what the key has now; null: go on.
 inline std::optional<Error> refused_by(const Handle& h, const Change& c, const Lookup& at) noexcept {
-  const bool exists = static_cast<bool>(at.record);
-  const std::uint64_t now = exists ? version(h, at.record) : 0;
-  if (c.expected && *c.expected != now) return Error{Code::conflict, 0, now, "another version is there"};
-  if (c.must_exist && now == 0) return Error{Code::not_found};
-  if (c.stamp && exists && fill(h, at.record) >= *c.stamp)
-    return Error{Code::conflict, 0, now, "a newer version is there"};
+  if (!is_conditional(c)) [[likely]]
+    return {};
+  const auto now = at.record ? version(h, at.record) : 0;
+  if (!now) return now.error();
+  if (c.expected && *c.expected != *now) return Error{Code::conflict, 0, *now, "another version is there"};
+  if (c.must_exist && *now == 0) return Error{Code::not_found};
+  if (c.stamp && at.record && fill(h, at.record) >= *c.stamp)
+    return Error{Code::conflict, 0, *now, "a newer version is there"};
   return {};
 }
 
@@ -193,7 +197,7 @@ Result<Stamp> append(Handle& h, const Change& c) {
   if (auto no = h.refuse_write()) return *no;
   auto seat = ExclusiveSeat::take(h);
   if (!seat) return seat.error();
-  if (c.expected || c.must_exist || c.stamp)
+  if (is_conditional(c))
     if (auto go = look_first(h, **seat, c); !go) return go.error();
   if (c.durability != Durability::process) (**seat).fine = true;
   const Reserve reserve = c.shape.kind == format::RecordKind::tombstone ? Reserve::use : Reserve::keep;

@@ -103,9 +103,10 @@ class Helper {
       return Error{Code::mismatch, 0, now.at, "the name belongs to a block"};
     const std::uint64_t expected = mine.link().expected;
     if (expected == format::kUnconditional) return {};
-    const std::uint64_t stamp = now ? version(handle_, now) : 0;
-    if (stamp == expected) return {};
-    return Error{Code::conflict, 0, stamp, "another version is there"};
+    const auto stamp = now ? version(handle_, now) : 0;
+    if (!stamp) return stamp.error();
+    if (*stamp == expected) return {};
+    return Error{Code::conflict, 0, *stamp, "another version is there"};
   }
 
   // The batch's stamp is to be above all that it supersedes.  One that is later than the clock is rot.

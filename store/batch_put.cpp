@@ -131,8 +131,9 @@ Result<void> look_first(Handle& h, LocalSeat& seat, const std::vector<Item>& ite
     if (at.found == Found::damaged) return at.error();
     Result<RecordRef> now = at.record ? newest(h, seat, at.record) : RecordRef{};
     if (!now) return now.error();
-    const std::uint64_t stamp = *now ? version(h, *now) : 0;
-    if (stamp != *i.op.expected) return Error{Code::conflict, 0, stamp, "another version is there"};
+    const auto stamp = *now ? version(h, *now) : 0;
+    if (!stamp) return stamp.error();
+    if (*stamp != *i.op.expected) return Error{Code::conflict, 0, *stamp, "another version is there"};
   }
   return {};
 }

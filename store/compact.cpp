@@ -89,8 +89,8 @@ Moved move_record(Handle& h, LocalSeat& seat, const RecordRef& r) {
       // before.
       if (at.record.at != r.at) break;
       const std::uint64_t before = *newest ? format::slot_word(format::slot_hash(r.tag()), newest->at) : format::kDead;
-      if (shared::index_swing(*at.slot, at.word, before)) break;
-      continue;
+      if (!shared::index_swing(*at.slot, at.word, before)) continue;
+      break;
     }
     if (!copy && format::in_batch(r.shape.kind) && !is_durable(h, r)) return Moved::not_durable;
     if (!copy && (!r.body_intact() || size_bound(r.shape) > region_room(h))) done = Moved::blocked;

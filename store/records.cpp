@@ -13,17 +13,12 @@ void note(RecordsState& s, std::uint64_t offset, format::Why why) noexcept {
   if (!s.status) s.status = Error{Code::damaged, 0, offset, why};
 }
 
-// A state word of zeros says "never used": not of a region that has a tail, and no life ever goes back to it.
-bool is_gone(format::Descriptor& d, std::uint64_t state) noexcept {
-  return state == 0 && shared::tail_load(d.tail) != 0 && shared::state_load(d.state) == 0;
-}
-
 // Notes where region r has records, and returns how many regions it covers.
 std::uint64_t note_extent(RecordsState& s, std::uint64_t r, std::uint64_t epoch) {
   const Space& space = s.handle->space;
   format::Descriptor& d = space.descriptor(r);
   const std::uint64_t state = shared::state_load(d.state);
-  if (!format::intact(state) || is_gone(d, state)) {
+  if (!format::intact(state) || is_gone(d)) {
     note(s, space.descriptor_offset(r), "region state: checksum mismatch");
     return 1;
   }
@@ -137,6 +132,7 @@ bool shows(RecordsState& s, const RecordRef& r) noexcept {
   }
   const Shown then = s.time == kNow ? resolve(*s.handle, head.record) : as_of(*s.handle, head.record, s.time);
   if (then.why != nullptr) return note(s, then.offset, then.why), false;
+  if (!then.record && stamp != 0) note(s, r.at, "the index has lost a version; open with rebuild");
   if (s.time != kNow && then.record && then.record.at != head.record.at) walked = then.record;
   return then.record && is_place_of(s, r, stamp, then.record);
 }

@@ -25,6 +25,10 @@ constexpr std::uint64_t kCoarse = 2ull << 20, kFine = 4096;
 RegionWord load(Handle& h, std::uint64_t r) noexcept {
   return format::unpack(shared::state_load(h.space.descriptor(r).state));
 }
+// Whether anybody may have it.
+bool is_free(Handle& h, std::uint64_t r, const RegionWord& w) noexcept {
+  return w.state == RegionState::free && !is_gone(h.space.descriptor(r));
+}
 bool change(Handle& h, std::uint64_t r, const RegionWord& from, const RegionWord& to) noexcept {
   return shared::state_change(h.space.descriptor(r).state, format::pack(from), format::pack(to));
 }
@@ -37,7 +41,7 @@ Error no_region(const Handle& h, std::uint64_t bytes) noexcept {
 std::uint64_t count_free(Handle& h) noexcept {
   const std::uint64_t hint = std::min(shared::raised_load(h.space.control().region_hint), h.space.region_count());
   std::uint64_t n = h.space.region_count() - hint;
-  for (std::uint64_t r = 0; r < hint; ++r) n += load(h, r).state == RegionState::free;
+  for (std::uint64_t r = 0; r < hint; ++r) n += is_free(h, r, load(h, r));
   return n;
 }
 
@@ -50,7 +54,7 @@ bool reserve_is_safe(Handle& h, std::uint64_t wanted, Reserve reserve) noexcept 
 // Step 2: FREE → CLAIMED(me) under a generation never seen before.  Null when somebody else was first.
 std::optional<RegionWord> try_claim(Handle& h, LocalSeat& seat, std::uint64_t r, RegionType type, bool run) noexcept {
   const RegionWord free = load(h, r);
-  if (free.state != RegionState::free) return {};
+  if (!is_free(h, r, free)) return {};
   const std::uint64_t floor = shared::raised_load(h.space.control().gen_floor);
   const RegionWord mine{RegionState::claimed, type, run, seat.number, std::max(free.generation + 1, floor)};
   shared::raise(h.space.control().region_hint, r + 1);  // first, so that whoever looks for CLAIMED ones looks here
@@ -186,7 +190,7 @@ Result<std::uint64_t> claim_run_at(Handle& h, LocalSeat& seat, std::uint64_t hea
   for (std::uint64_t i = 1; i < k; ++i) {
     const RegionWord free = load(h, head + i);
     const RegionWord body{RegionState::body, RegionType::data, true, 0, std::max(free.generation + 1, floor)};
-    if (free.state != RegionState::free || !change(h, head + i, free, body)) {
+    if (!is_free(h, head + i, free) || !change(h, head + i, free, body)) {
       release_claimed(h, head, *word);
       return head;
     }
@@ -210,7 +214,7 @@ Result<std::uint64_t> claim_run(Handle& h, LocalSeat& seat, std::uint64_t k, Res
   while (head + k <= h.space.region_count()) {
     const std::uint64_t hint = shared::raised_load(h.space.control().region_hint);
     std::uint64_t free = 0;  // neighbours from head on that are FREE now; above the hint all are
-    while (free < k && (head + free >= hint || load(h, head + free).state == RegionState::free)) ++free;
+    while (free < k && (head + free >= hint || is_free(h, head + free, load(h, head + free)))) ++free;
     if (free < k) {
       head += free + 1;
       continue;

@@ -50,6 +50,12 @@ void mark_synced(Handle&) noexcept;
 // Bytes that a record may find in one region.
 inline std::uint64_t region_room(const Handle& h) noexcept { return h.space.region_size() - format::kRegionData; }
 
+// The state word has rotted to zeros, which say "never used": not of a region that has a tail, and no life ever goes
+// back to it.
+inline bool is_gone(format::Descriptor& d) noexcept {
+  return shared::state_load(d.state) == 0 && shared::tail_load(d.tail) != 0 && shared::state_load(d.state) == 0;
+}
+
 // Whoever leaves a data region has settled all of it.  False: its tail or `settled` has rotted (or it is being adopted
 // right now).  With a tail that is too low, what lies behind it would be written over, or lost with the region.
 inline bool ends_agree(const format::RegionWord& w, format::Descriptor& d) noexcept {

@@ -16,8 +16,8 @@ std::uint64_t stamp_if_certain(const RecordRef&) noexcept;
 // No version, and with no stamp on its way unless it is about to be published.
 bool is_void(const RecordRef&) noexcept;
 
-// What put_if compares with: 0 for a tombstone.
-std::uint64_t version(const Handle&, const RecordRef&) noexcept;
+// What put_if compares with: 0 for a tombstone.  Errors: damaged, where a stamp of 0 stands under a check.
+Result<std::uint64_t> version(const Handle&, const RecordRef&) noexcept;
 
 // Moves the clock past `time` (a stamp's t).
 void advance_clock(const Handle&, std::uint64_t time) noexcept;

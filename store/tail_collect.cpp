@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "store/region_table.h"
 #include "store/stamp.h"
 #include "store/tail.h"
 
@@ -63,8 +64,7 @@ std::optional<Collection::Region> Collection::look_at(std::uint64_t r) {
   const std::uint64_t state = shared::state_load(d.state);
   if (!format::intact(state))
     return note(h_.space.descriptor_offset(r), "region state: checksum mismatch"), std::nullopt;
-  if (state == 0 && shared::tail_load(d.tail) != 0 && shared::state_load(d.state) == 0)
-    return note(h_.space.descriptor_offset(r), "region state: never used, with a tail"), std::nullopt;
+  if (is_gone(d)) return note(h_.space.descriptor_offset(r), "region state: never used, with a tail"), std::nullopt;
   const auto w = format::unpack(state);
   if (w.type != format::RegionType::data || !format::may_hold_records(state) || over_for(h_, r, w, epoch_)) return {};
   // Settled first: what lies below it has its stamps when they are read, or never gets any.

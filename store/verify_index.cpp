@@ -47,6 +47,26 @@ void IndexCheck::node(std::uint64_t parent, std::uint64_t prefix, std::uint32_t 
   if (reader_.read(n.offset, slots.data(), size)) leaf(n.offset, slots, prefix, bits);
 }
 
+// What the index names by the record at `offset`: itself, or what stood before a batch that is not FIXED.  Null:
+// nothing.
+std::optional<IndexCheck::Named> IndexCheck::named_by(std::uint64_t offset, const format::RecordHeader& header) {
+  struct {
+    format::RecordHeader header;
+    format::BatchLink link;
+  } head{};
+  const Named itself{header.tag, header.stamp};
+  const bool undecided = format::in_batch(format::unpack_shape(header.shape).kind) && header.stamp == 0;
+  if (!undecided || !reader_.read(offset, &head, sizeof head) || head.link.envelope > offset) return itself;
+  // In this order: while a batch is not FIXED, what it is to supersede is what counts.
+  format::RecordHeader envelope{}, before{};
+  if (!reader_.read(offset - head.link.envelope, &envelope, sizeof envelope) ||
+      format::verdict_of(envelope.stamp) == format::Verdict::fixed)
+    return itself;
+  if (head.header.prev == 0) return {};
+  if (!reader_.read(head.header.prev, &before, sizeof before) || before.tag != header.tag) return itself;
+  return Named{before.tag, before.stamp};
+}
+
 // Each slot leads to where a record can be.  It counts if those who look for that record's key come by.
 void IndexCheck::leaf(std::uint64_t at, const std::vector<std::uint64_t>& slots, std::uint64_t prefix,
                       std::uint32_t bits) {
@@ -60,7 +80,7 @@ void IndexCheck::leaf(std::uint64_t at, const std::vector<std::uint64_t>& slots,
     } else if (reader_.read(offset, &header, sizeof header)) {
       const std::uint32_t hash = format::slot_hash_of(bare);
       if (hash == format::slot_hash(header.tag) && header.tag >> (64 - bits) == prefix && comes_by(slots, hash, i))
-        named_.push_back({header.tag, header.stamp});
+        if (const auto named = named_by(offset, header)) named_.push_back(*named);
     }
   }
 }

@@ -1,6 +1,7 @@
 // verify, of the index: whoever looks for a key that has a version finds its newest one.
 #pragma once
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "format/layout.h"
@@ -29,6 +30,7 @@ class IndexCheck {
   struct Named {
     std::uint64_t tag, stamp;
   };
+  std::optional<Named> named_by(std::uint64_t offset, const format::RecordHeader&);
   void node(std::uint64_t parent, std::uint64_t prefix, std::uint32_t bits, std::uint32_t depth);
   void leaf(std::uint64_t at, const std::vector<std::uint64_t>& slots, std::uint64_t prefix, std::uint32_t bits);
   void compare();

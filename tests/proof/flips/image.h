@@ -46,7 +46,8 @@ std::vector<Image> images();
 
 // What is at this offset: "Control.clock", "Descriptor.tail", "payload", "leaf", "hole".
 std::string place_of(const Image&, std::uint64_t offset);
-// A word of the index, rot in which a get may not see (store/PROTOCOL.md, known gaps).
+// A word of the index, or what an undecided batch is to supersede: a get may not see rot there (store/PROTOCOL.md,
+// known gaps).
 bool in_index(const Image&, std::uint64_t offset);
 // Covered by an orderly close or a sync.  What is not, a rebuild takes for the torn tail of a power cut.
 bool is_synced(const Image&, std::uint64_t offset);

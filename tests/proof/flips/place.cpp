@@ -41,7 +41,11 @@ std::string place_in_records(const Image& image, std::uint64_t r, std::uint64_t 
   while (walk.next()) {
     if (at >= base + walk.end()) continue;
     const std::uint64_t inside = at - walk.record().at;
-    return inside < sizeof(format::RecordHeader) ? field("RecordHeader", inside) : "key or payload";
+    if (inside >= sizeof(format::RecordHeader)) return "key or payload";
+    const std::string name = field("RecordHeader", inside);
+    const bool undecided =
+        format::in_batch(walk.record().shape.kind) && image.at<format::RecordHeader>(walk.record().at).stamp == 0;
+    return name == "RecordHeader.prev" && undecided ? "prev of an undecided batch" : name;
   }
   return "unreadable";
 }
@@ -69,7 +73,7 @@ std::string place_of(const Image& image, std::uint64_t at) {
 
 bool in_index(const Image& image, std::uint64_t at) {
   const std::string place = place_of(image, at);
-  return place == "root" || place == "index node";
+  return place == "root" || place == "index node" || place == "prev of an undecided batch";
 }
 
 bool is_synced(const Image& image, std::uint64_t at) {

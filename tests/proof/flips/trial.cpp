@@ -9,7 +9,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
-#include <set>
 #include <utility>
 
 #include "store/handle.h"
@@ -103,6 +102,7 @@ std::uint32_t Trial::look(Way way) {
   bits_ = 0;
   now_ = image_.content;
   erased_ = image_.erased;
+  unknown_.clear();
   switch (way) {
     case Way::read_only: {
       Options o = image_options();
@@ -176,6 +176,7 @@ void Trial::records(Records& all) {
     const auto key = name_of(r);
     const auto held = now_.find(key);
     const bool first = seen.insert(key).second, known = held != now_.end();
+    if (unknown_.contains(key)) continue;
     const auto is = r.text();
     if (first && known && (is == held->second.text || (is == held->second.in_flight && !is.empty()))) continue;
     rotten = rotten || !r.intact();
@@ -212,7 +213,7 @@ void Trial::look_at(const Store& s) {
 void Trial::use(Store& s) {
   // What was acknowledged must be there; what was refused may be what it was.
   const auto did = [&](const auto& result, const std::string& key, const char* text) {
-    if (!result) return set(put_error), void(now_.erase(key));
+    if (!result) return set(put_error), void(now_.erase(key)), void(unknown_.insert(key));
     now_[key] = {text};
   };
   did(s.put("new", "acknowledged"), "new", "acknowledged");
@@ -225,7 +226,7 @@ void Trial::use(Store& s) {
   if (const auto gone = s.erase("twin"); gone || gone.error().code == Code::not_found)
     now_.erase("twin"), erased_.push_back("twin");
   else
-    set(put_error), now_.erase("twin");
+    set(put_error), now_.erase("twin"), unknown_.insert("twin");
 }
 
 void Trial::open_and_use(bool rebuild) {

@@ -1,6 +1,7 @@
 // One broken file: opened, looked at, used.
 #pragma once
 #include <cstdint>
+#include <set>
 #include <string>
 
 #include "tests/proof/flips/image.h"
@@ -77,6 +78,7 @@ class Trial {
   Image image_;
   Content now_;  // what must be there
   std::vector<std::string> erased_;
+  std::set<std::string> unknown_;  // changes of these were refused: they may be what they were
   const std::string path_;
   Change change_;
   int fd_;

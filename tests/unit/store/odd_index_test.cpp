@@ -9,6 +9,7 @@
 #include "format/checksum.h"
 #include "format/leaf.h"
 #include "store/index.h"
+#include "store/index_node.h"
 #include "store/reclaim.h"
 #include "store/seat.h"
 #include "tests/support/scratch.h"
@@ -62,6 +63,10 @@ TEST_F(OddIndex, a_circle_of_nodes_is_damage) {
     EXPECT_EQ(answer, "damaged");
   EXPECT_STREQ(store.get(lost).error().what, "index is deeper than it can be");
   EXPECT_FALSE(verify(path).value().damage.empty());
+  {
+    const auto seat = detail::ExclusiveSeat::take(handle).value();
+    EXPECT_EQ(outcome(detail::finish_inner(handle, *seat, 0x42ull << 56)), "ok") << "nothing on the way is frozen";
+  }
   for (std::uint64_t i = 0; i < 400; ++i)
     if ((tag_of(i) >> 50 & 63) != 0) {
       ASSERT_EQ(shown(store.get(key_with(tag_of(i)))), std::to_string(i));

@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include <cstddef>
+#include <utility>
 
 #include "format/head.h"
 #include "format/record.h"
 #include "format/region.h"
+#include "store/batch.h"
 #include "store/index.h"
 #include "tests/support/scratch.h"
 #include "tests/support/stores.h"
@@ -128,6 +130,60 @@ TEST_F(RottenWords, a_record_that_reaches_beyond_its_region_is_damage) {
   r.header->shape = format::pack(r.shape);
   r.header->head_check = format::head_check(*r.header, r.region_seed, r.at);
   EXPECT_EQ(test::shown(store.get(7)).substr(0, 20), "<damaged>");
+}
+
+// No writer leaves it so, and it is not "absent": erase said that there was nothing to erase (proof `flips`).
+TEST_F(RottenWords, a_stamp_of_zero_under_its_check_is_damage_to_whoever_asks_for_it) {
+  auto store = open(path_).value();
+  detail::Handle& h = *detail::handle_of(store);
+  detail::find(h, detail::view(h, Key(7))).record.header->stamp = 0;
+  EXPECT_EQ(test::outcome(store.erase(7)), "damaged");
+  EXPECT_EQ(test::outcome(store.put_if(7, "other", absent)), "damaged");
+  EXPECT_EQ(test::outcome(store.put(Batch().put_if(7, "other", absent))), "damaged");
+  EXPECT_EQ(test::shown(store.get(7)), "value");
+  EXPECT_EQ(test::outcome(store.put(7, "other")), "ok");
+  EXPECT_EQ(test::outcome(store.erase(7)), "ok");
+}
+
+// A batch that nobody has decided shows what it is to supersede; a scan and verify know better than a word that says
+// "nothing" (proof `flips`).
+TEST_F(RottenWords, what_an_undecided_batch_hides_is_missed) {
+  auto store = open(path_).value();
+  store.put(Batch().put(7, "never")).value();
+  detail::Handle& h = *detail::handle_of(store);
+  const detail::RecordRef r = detail::find(h, detail::view(h, Key(7))).record;
+  detail::RecordRef envelope;
+  ASSERT_EQ(detail::envelope_of(h, r, envelope), nullptr);
+  r.header->stamp = r.header->word = envelope.header->word = 0;
+  envelope.header->stamp = format::decision(format::Verdict::pending);
+  EXPECT_EQ(test::shown(store.get(7)), "value");
+  EXPECT_TRUE(verify(path_).value().damage.empty());
+
+  r.header->prev = 0;
+  EXPECT_EQ(test::shown(store.get(7)), "<not_found>") << "it is rot in a word of the index, as README.md has it";
+  Records all = store.records();
+  for (const Record& record : all) EXPECT_NE(record.id(), 7u);
+  EXPECT_EQ(test::outcome(all.status()), "damaged");
+  const auto damage = verify(path_).value().damage;
+  ASSERT_EQ(damage.size(), 1u);
+  EXPECT_STREQ(damage[0].error.what, "index: a key is missing");
+}
+
+// It would be zeroed, and all its records be gone (proof `flips`).
+TEST_F(RottenWords, a_region_whose_state_rots_to_zero_is_not_given_away) {
+  auto store = open(scratch_ / "small.durra", test::small()).value();
+  store.put(7, "value").value();
+  detail::Handle& h = *detail::handle_of(store);
+  const std::uint64_t region = h.space.region_of(detail::find(h, detail::view(h, Key(7))).record.at);
+  while (store.put("past it", test::noise(20'000)))
+    if (h.space.region_of(detail::find(h, detail::view(h, Key("past it"))).record.at) != region) break;
+  const std::uint64_t state = std::exchange(h.space.descriptor(region).state, 0);
+  h.space.control().free_hint = region;
+  for (int i = 100; store.put(i, test::noise(i % 2 == 0 ? 20'000 : 200'000)); ++i) {
+  }  // alone and as runs, until full
+  ASSERT_EQ(h.space.descriptor(region).state, 0u);
+  h.space.descriptor(region).state = state;
+  EXPECT_EQ(test::shown(store.get(7)), "value");
 }
 
 }  // namespace
