@@ -47,7 +47,8 @@ inline std::optional<Error> refused_by(const Handle& h, const Change& c, const L
   if (!is_conditional(c)) [[likely]]
     return {};
   const auto now = at.record ? version(h, at.record) : 0;
-  if (!now) return now.error();
+  if (!now) [[unlikely]]
+    return no_version(at.record);
   if (c.expected && *c.expected != *now) return Error{Code::conflict, 0, *now, "another version is there"};
   if (c.must_exist && *now == 0) return Error{Code::not_found};
   if (c.stamp && at.record && fill(h, at.record) >= *c.stamp)

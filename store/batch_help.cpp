@@ -104,7 +104,7 @@ class Helper {
     const std::uint64_t expected = mine.link().expected;
     if (expected == format::kUnconditional) return {};
     const auto stamp = now ? version(handle_, now) : 0;
-    if (!stamp) return stamp.error();
+    if (!stamp) return no_version(now);
     if (*stamp == expected) return {};
     return Error{Code::conflict, 0, *stamp, "another version is there"};
   }

@@ -132,7 +132,7 @@ Result<void> look_first(Handle& h, LocalSeat& seat, const std::vector<Item>& ite
     Result<RecordRef> now = at.record ? newest(h, seat, at.record) : RecordRef{};
     if (!now) return now.error();
     const auto stamp = *now ? version(h, *now) : 0;
-    if (!stamp) return stamp.error();
+    if (!stamp) return no_version(*now);
     if (*stamp != *i.op.expected) return Error{Code::conflict, 0, *stamp, "another version is there"};
   }
   return {};

@@ -48,14 +48,6 @@ std::uint64_t fill(const Handle& h, const RecordRef& r) noexcept {
   }
 }
 
-// A tombstone too is given its stamp: "absent" was seen, and no snapshot taken from now on may show what it erased.
-// A version without a stamp would pass for absent, which it is not.
-Result<std::uint64_t> version(const Handle& h, const RecordRef& r) noexcept {
-  const std::uint64_t stamp = fill(h, r);
-  if (stamp == 0) return Error{Code::damaged, 0, r.at, "record stamp: checksum mismatch"};
-  return r.tombstone() ? 0 : stamp;
-}
-
 void advance_clock(const Handle& h, std::uint64_t time) noexcept {
   for (;;) {
     const std::uint64_t now = shared::clock_load(h.space.control());

@@ -16,8 +16,17 @@ std::uint64_t stamp_if_certain(const RecordRef&) noexcept;
 // No version, and with no stamp on its way unless it is about to be published.
 bool is_void(const RecordRef&) noexcept;
 
-// What put_if compares with: 0 for a tombstone.  Errors: damaged, where a stamp of 0 stands under a check.
-Result<std::uint64_t> version(const Handle&, const RecordRef&) noexcept;
+// What put_if compares with: 0 for a tombstone, which is given its stamp too: "absent" was seen, and no snapshot taken
+// from now on may show what it erased.  Null: no_version, a stamp that has rotted to 0 would pass for absent.
+inline std::optional<std::uint64_t> version(const Handle& h, const RecordRef& r) noexcept {
+  const std::uint64_t stamp = fill(h, r);
+  if (stamp == 0) [[unlikely]]
+    return {};
+  return r.tombstone() ? 0 : stamp;
+}
+inline Error no_version(const RecordRef& r) noexcept {
+  return {Code::damaged, 0, r.at, "record stamp: checksum mismatch"};
+}
 
 // Moves the clock past `time` (a stamp's t).
 void advance_clock(const Handle&, std::uint64_t time) noexcept;
