@@ -100,7 +100,8 @@ table() {
 
 # The proofs: an executable each, or a script; all those of the goals, in their order, or some.
 proofs() {
-  local name command arguments=() from=$SECONDS
+  local name command arguments=() from=$SECONDS seconds
+  seconds=$(awk -v hours="$hours" 'BEGIN { printf "%d", hours * 3600 }')
   [ -z "$seed" ] || arguments+=(--seed "$seed")
   [ "$proof" != all ] || proof=$(sed -n '/(on demand)$/d; s/^\([a-z]*\) *|.*/\1/p' tests/proof/goals.txt | uniq)
   while :; do
@@ -115,7 +116,7 @@ proofs() {
         *) sed -n "1s/^/$name: /p;\$s/^/$name: /p" "$logs/goal-$name.log" >>"$logs/failing-seeds" ;;
       esac
     done
-    [ $((SECONDS - from)) -lt $((hours * 3600)) ] || break
+    [ $((SECONDS - from)) -lt "$seconds" ] || break
     arguments=()  # a seed of its own each time
   done
 }
