@@ -9,12 +9,14 @@
 #include <csignal>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "store/compact.h"
 #include "store/index.h"
 #include "store/reclaim.h"
 #include "store/region_table.h"
 #include "store/seat.h"
+#include "store/step.h"
 #include "store/tidy.h"
 #include "tests/support/disk.h"
 #include "tests/support/scratch.h"
@@ -87,6 +89,24 @@ TEST_F(Sweep, frees_what_was_retired_before_it_looks) {
   EXPECT_EQ(stats(store).value().syncs, syncs + 1);
   const detail::Freed later = detail::free_retired(h);
   EXPECT_EQ(later.freed + later.wait_for_sync + later.wait_for_pins, 0u);
+}
+
+// Who came between its wait and its pin keeps what was retired since; once he is gone it is freed at any moment.
+TEST_F(Sweep, gives_up_where_what_was_retired_is_still_read) {
+  static std::optional<Record> held;
+  static Sweep* test;
+  test = this;
+  step_hook = [](const char* name) {
+    if (std::string_view(name) != "sweep.2" || held) return;
+    held = test->store.get("second").value();
+    test->retire_one();
+    detail::move_epoch_past(test->h, shared::epoch_load(test->h.space.control()));
+  };
+  EXPECT_EQ(sweep(), 0u);
+  step_hook = nullptr;
+  ASSERT_TRUE(held);
+  held.reset();
+  EXPECT_EQ(sweep(), 1u);
 }
 
 // Who began before may be a compactor that goes on after a long stop, and writes the older version behind us (F15).
