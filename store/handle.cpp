@@ -14,6 +14,12 @@ namespace {
 
 std::atomic<std::uint64_t> next_id{1};
 
+// Where locks go with descriptors, whoever closed them is taken for dead: its seats and regions are others' now, or at
+// any moment.
+bool is_evicted(const Handle& h) noexcept {
+  return shared::mark_load(h.locks_by_descriptor) != 0 && h.lost_files().has_value();
+}
+
 }  // namespace
 
 Handle::Handle(std::string p, os::File f, os::File b, os::Mapping m, const format::Superblock& super,
@@ -65,6 +71,8 @@ void Handle::release_pin(Handle* h, std::uint64_t* cell, std::uint64_t count) no
 // are marked, so that a release meanwhile cannot be the last.
 void Handle::begin_teardown() noexcept {
   sync_thread.reset();  // a last flush; nothing is put any more
+  // It changes nothing of its successor's, and stays: nobody counts its Records any more.
+  if (is_evicted(*this)) return forget_homes(id);
   const auto count = shared::mark_load(seats.count);
   { const std::lock_guard last_leaver_is_out(reader_pins.mutex); }
   shared::refer(busy_cells);
