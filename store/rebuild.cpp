@@ -170,8 +170,10 @@ Result<std::uint64_t> known_regions(Handle& h) {
     if (!data) return data.error();
     if (*data >= table + count * kSize) break;
     const std::uint64_t end = std::min(count, ((*data / kStep + 1) * kStep - table) / kSize);
-    for (r = std::max(r, (*data - table) / kSize); r < end; ++r)
-      if (shared::state_load(h.space.descriptor(r).state) != 0) known = r + 1;
+    for (r = std::max(r, (*data - table) / kSize); r < end; ++r) {
+      format::Descriptor& d = h.space.descriptor(r);
+      if (shared::state_load(d.state) != 0 || shared::tail_load(d.tail) != 0) known = r + 1;
+    }
   }
   return known;
 }

@@ -1,5 +1,5 @@
 // The words that a rebuild sets: nothing of before is met again, nothing that a power cut may have torn is believed.
-// believed.
+#include <durra/care.h>
 #include <gtest/gtest.h>
 
 #include "tests/support/file_edit.h"
@@ -52,6 +52,25 @@ TEST_F(RebuildWords, a_life_begins_beyond_generations_that_were_used_and_lost) {
 TEST_F(RebuildWords, how_many_regions_there_are_is_not_believed) {  // F17
   set_control(offsetof(format::Control, region_hint), std::uint64_t{0});
   EXPECT_EQ(shown(open(path, rebuilding()).value().get("k")), "v");
+}
+
+// Of a region that was claimed the disk has a tail and nothing else, behind all that it knows (proof `power`): once the
+// store has grown so far it looked like one that rot has taken the state from.
+TEST_F(RebuildWords, a_tail_alone_is_cleared) {
+  {
+    const FileEdit edit(path);
+    auto d = edit.descriptor(20);
+    ASSERT_EQ(d.state, 0u);
+    d.tail = format::kRegionData;
+    edit.set(edit.descriptor_at(20), d);
+  }
+  EXPECT_EQ(shown(open(path, rebuilding()).value().get("k")), "v");
+  EXPECT_EQ(FileEdit(path).descriptor(20).tail, 0u);
+  auto store = open(path, small()).value();
+  for (int i = 0; store.put(i, test::noise(30'000)); ++i) {
+  }
+  EXPECT_LE(stats(store).value().regions_free, 1u) << "but for what is kept for erases";
+  EXPECT_TRUE(verify(path).value().damage.empty());
 }
 
 TEST_F(RebuildWords, what_is_retired_still_counts) {  // F12
