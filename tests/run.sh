@@ -21,6 +21,8 @@ while [ $# -gt 0 ]; do
   shift
 done
 
+[ "$hours" = 0 ] || [ -n "$proof" ] || proof=all
+
 logs=$PWD/build/run
 passed=0 failed=0 skips=0 started=$SECONDS
 unset CXX CXXFLAGS LDFLAGS MAKEFLAGS
@@ -32,7 +34,7 @@ stage() {
   counts=$(sed -n 's/.*tests passed, \([0-9]*\) tests* failed out of \([0-9]*\).*/\1 \2/p' "$log" | tail -1)
   if [ -n "$counts" ]; then
     skipped=$(grep -c '(Skipped)$' "$log")
-    failed=$((failed + ${counts% *})) passed=$((passed + ${counts#* } - ${counts% *} - skipped))
+    failed=$((failed + ${counts% *})) passed=$((passed + ${counts#* } - ${counts% *} - skipped)) skips=$((skips + skipped))
     counts=": ${counts#* } tests, ${counts% *} failed, $skipped skipped for what this machine cannot do"
   elif [ $status = 0 ]; then
     passed=$((passed + 1))
@@ -113,7 +115,8 @@ proofs() {
       goal "$name" "${command[@]}" "${arguments[@]}"
       case $? in
         0 | 77) ;;
-        *) sed -n "1s/^/$name: /p;\$s/^/$name: /p" "$logs/goal-$name.log" >>"$logs/failing-seeds" ;;
+        *) { sed -n "1p" "$logs/goal-$name.log"; grep -m 20 FAILED "$logs/goal-$name.log"; tail -n 1 "$logs/goal-$name.log"
+           } | sed "s/^/$name: /" >>"$logs/failing-seeds" ;;
       esac
     done
     [ $((SECONDS - from)) -lt "$seconds" ] || break

@@ -6,9 +6,8 @@
 #include <rapidcheck/gtest.h>
 
 #include <cstdlib>
-#include <random>
 
-#include "store/os.h"
+#include "tests/support/dice.h"
 
 namespace durra::testing {
 namespace {
@@ -16,32 +15,18 @@ namespace {
 // Read before the first property runs; what the caller set stands.
 [[maybe_unused]] const int configured = ::setenv("RC_PARAMS", "max_success=600", 0);
 
-// What the kernel's dice decide, uuids and with them the places of keys, comes from the case, so that its seed repeats
-// all of it.
-class Dice final : public os::Faults {
- public:
-  Dice() : random_(*rc::gen::noShrink(rc::gen::arbitrary<std::uint64_t>())) { os::set_faults(this); }
-  ~Dice() override { os::set_faults(nullptr); }
-  Dice(const Dice&) = delete;
-  int before(os::Call) override { return 0; }
-  bool random(void* to, std::size_t size) override {
-    for (std::size_t i = 0; i < size; ++i) static_cast<unsigned char*>(to)[i] = static_cast<unsigned char>(random_());
-    return true;
-  }
-
- private:
-  std::mt19937_64 random_;
-};
+// What the kernel's dice decide comes from the case, so that its seed repeats all of it.
+std::uint64_t case_seed() { return *rc::gen::noShrink(rc::gen::arbitrary<std::uint64_t>()); }
 
 RC_GTEST_PROP(StoreMachine, a_store_is_a_map, ()) {
-  const Dice dice;
+  const test::Dice dice(case_seed());
   Stores stores;
   rc::state::check(Model{}, stores, any_command());
 }
 
 // What tails are about, more densely.
 RC_GTEST_PROP(TailMachine, shows_every_key_as_it_is_in_the_end_and_nothing_twice, ()) {
-  const Dice dice;
+  const test::Dice dice(case_seed());
   Stores stores;
   rc::state::check(
       Model{}, stores,

@@ -25,6 +25,7 @@ const char* name(Act a) noexcept {
 }
 
 std::string key_text(const Program& p, unsigned key) {
+  if (key < p.names.size()) return p.names[key];
   return key == cursor_key(p) ? "cursor" : "k" + std::to_string(key);
 }
 

@@ -49,6 +49,7 @@ struct Program {
   std::uint64_t seed = 0;
   Options options;  // of both handles
   unsigned keys = 0;
+  std::vector<std::string> names{};  // of the keys, where it matters
   std::vector<Op> ops;
   std::vector<std::vector<std::string>> values{};  // of each operation, in the order of its changes
 };

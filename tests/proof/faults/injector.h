@@ -2,6 +2,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <random>
 #include <string>
 
 #include "store/os.h"
@@ -46,6 +47,12 @@ class Injector final : public os::Faults {
     if (c == os::Call::sync) sync_failed_ = true;
     return fault_.errno_value;
   }
+  // Stores that are made before anything fails are always the same, and with them the places of keys.
+  bool random(void* to, std::size_t size) override {
+    for (std::size_t i = 0; i < size && !armed_; ++i)
+      static_cast<unsigned char*>(to)[i] = static_cast<unsigned char>(dice_());
+    return !armed_;
+  }
   void flushed(const void* from, std::size_t size) override {
     if (disk_ != nullptr) disk_->flushed(from, size);
   }
@@ -56,6 +63,7 @@ class Injector final : public os::Faults {
   std::atomic<os::Call> call_{os::Call::count_};
   std::atomic<bool> armed_{false}, sync_failed_{false};
   Disk* disk_ = nullptr;
+  std::mt19937 dice_;
 };
 
 }  // namespace durra::test

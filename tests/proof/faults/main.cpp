@@ -165,7 +165,7 @@ void run_full_disks(Proof& proof, const Scratch& scratch) {
         return std::string(limit_of(i) == Limit::disk ? "a disk" : "RLIMIT_FSIZE") + " of " +
                std::to_string(pages_of(i)) + " pages (repeat: --only full)";
       });
-  if (cases.sum(kDisks) == 0) std::printf("SKIP of a part: no full disks: this kernel lets us mount nothing\n");
+  if (cases.sum(kDisks) == 0) std::puts("SKIP disks: this kernel lets us mount nothing");
   proof.figure("disks", cases.sum(kDisks));
   proof.figure("size limits", cases.sum(kLimits));
   proof.figure("crashes when full", cases.crashes());

@@ -7,7 +7,9 @@
 #include <stdexcept>
 #include <thread>
 
+#include "format/leaf.h"
 #include "store/handle.h"
+#include "tests/support/crowd.h"
 #include "tests/support/stores.h"
 
 namespace durra::test {
@@ -98,8 +100,14 @@ void put_run(World& w) {
   w.put("run", noise(150'000, 8));
   w.put("run/2", noise(70'000, 9));
 }
+// A leaf fills up, is copied into larger ones, and is split.
 void put_until_the_index_grows(World& w) {
-  for (int i = 0; i < 600; ++i) w.put("grow/" + std::to_string(i), "x");
+  const detail::Space& space = detail::handle_of(*w.store)->space;
+  static const auto names = crowded_names(40, space.seed());
+  for (int i = 0; i < 3'000; ++i) w.put("grow/" + std::to_string(i), "x");  // the index needs another region
+  for (const std::string& name : names) w.put(name, "x");
+  const bool split = format::unpack_node(shared::parent_load(space.root(kCrowdedRoot))).inner;
+  if (w.injector.hits() == 0 && !split) throw std::runtime_error("no leaf was split");
 }
 void erase_some(World& w) {
   w.erase("key/1");

@@ -15,9 +15,12 @@
 #include <stdexcept>
 #include <unordered_set>
 
+#include "format/head.h"
+#include "format/leaf.h"
 #include "tests/proof/power/checker.h"
 #include "tests/proof/power/cutter.h"
 #include "tests/proof/power/programs.h"
+#include "tests/support/dice.h"
 #include "tests/support/proof.h"
 #include "tests/support/scratch.h"
 #include "tests/support/workers.h"
@@ -50,11 +53,13 @@ class Bench {
     for (const int s : {SIGSEGV, SIGBUS, SIGABRT, SIGALRM, SIGFPE, SIGILL}) ::signal(s, broke);
   }
 
-  void work(const Plan& plan, const Amount& amount) {
+  void work(Plan& plan, const Amount& amount) {
     plan_ = &plan;
     chance_ = Chance(plan.program.seed);
+    if (plan.splits) crowd(plan.program, folder_ + "/crowd");
     const auto trace = traced();
     if (!trace) return;
+    if (plan.splits && !is_split(*trace)) failure("no leaf was split");
     ++workers_["programs"];
     workers_["instructions"] += trace->instructions();
     ::alarm(120);
@@ -115,6 +120,7 @@ class Bench {
       if (!wrong.empty()) throw std::runtime_error(wrong);
     };
     os::trust_tmpfs(true);
+    const Dice dice(p.seed);
     auto trace =
         testing::record(path,
                         [&] {
@@ -134,6 +140,19 @@ class Bench {
     if (!trace) failure("the program: " + trace.error().message());
     if (trace) read_marks(*trace);
     return trace;
+  }
+  static bool is_split(const testing::Trace& trace) {
+    testing::Image last(trace);
+    while (last.next()) {
+    }
+    format::Superblock super;
+    std::memcpy(static_cast<void*>(&super), last.bytes().data(), sizeof super);
+    for (std::uint32_t i = 0; i < super.root_words; ++i) {
+      std::uint64_t word;
+      std::memcpy(&word, last.bytes().data() + format::kRootOffset + i * 8ull, sizeof word);
+      if (format::unpack_node(word).inner) return true;
+    }
+    return false;
   }
   // When, in events, operations were begun and done; those before the trace at 0.
   void read_marks(const testing::Trace& trace) {

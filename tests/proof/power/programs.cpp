@@ -1,8 +1,14 @@
 // The programs whose power is cut.
 #include "tests/proof/power/programs.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
+#include "format/checksum.h"
+#include "format/head.h"
+#include "tests/support/crowd.h"
+#include "tests/support/dice.h"
 #include "tests/support/stores.h"
 
 namespace durra::test {
@@ -58,6 +64,7 @@ std::vector<Op> runs() {
   return {put(0, 90'000),   put(1, 100, kPower), put(0, 70'000, kPower), plain(Act::compact), erase(0),
           plain(Act::sync), plain(Act::compact), put(2, 80'000),         plain(Act::sync)};
 }
+// A leaf fills up, is copied into a larger one, and that is split: also while the disk has half of it.
 std::vector<Op> split() {
   std::vector<Op> ops;
   for (unsigned i = 0; i < 40; ++i) ops.push_back(put(i, 20, i % 13 == 0 ? kPower : Durability::process));
@@ -126,6 +133,7 @@ Plan scene(const Scene& s, std::uint64_t seed) {
   plan.program.keys = s.keys;
   plan.program.options = small(s.max_size, 8);
   plan.program.ops = s.ops();
+  plan.splits = s.ops == split;
   finish(plan);
   return plan;
 }
@@ -142,6 +150,17 @@ Plan random_plan(std::uint64_t seed) {
 }
 
 }  // namespace
+
+void crowd(Program& p, const std::string& path) {
+  format::Superblock super{};
+  {
+    const Dice dice(p.seed);
+    const Store made = open(path, p.options).value();
+    os::read_at(os::open(path, os::Access::read).value(), 0, &super, sizeof super).value();
+  }
+  ::unlink(path.c_str());
+  p.names = crowded_names(p.keys, format::store_seed(super.uuid));
+}
 
 std::vector<Plan> all_plans(std::uint64_t seed, unsigned random, const std::string& only) {
   std::vector<Plan> all;
