@@ -34,7 +34,8 @@ stage() {
   counts=$(sed -n 's/.*tests passed, \([0-9]*\) tests* failed out of \([0-9]*\).*/\1 \2/p' "$log" | tail -1)
   if [ -n "$counts" ]; then
     skipped=$(grep -c '(Skipped)$' "$log")
-    failed=$((failed + ${counts% *})) passed=$((passed + ${counts#* } - ${counts% *} - skipped)) skips=$((skips + skipped))
+    failed=$((failed + ${counts% *})) skips=$((skips + skipped))
+    passed=$((passed + ${counts#* } - ${counts% *} - skipped))
     counts=": ${counts#* } tests, ${counts% *} failed, $skipped skipped for what this machine cannot do"
   elif [ $status = 0 ]; then
     passed=$((passed + 1))
@@ -115,8 +116,8 @@ proofs() {
       goal "$name" "${command[@]}" "${arguments[@]}"
       case $? in
         0 | 77) ;;
-        *) { sed -n "1p" "$logs/goal-$name.log"; grep -m 20 FAILED "$logs/goal-$name.log"; tail -n 1 "$logs/goal-$name.log"
-           } | sed "s/^/$name: /" >>"$logs/failing-seeds" ;;
+        *) sed -n "1s/^/$name: /p; /FAILED/s/^/$name: /p; \$s/^/$name: /p" "$logs/goal-$name.log" |
+             head -n 50 >>"$logs/failing-seeds" ;;
       esac
     done
     [ $((SECONDS - from)) -lt "$seconds" ] || break

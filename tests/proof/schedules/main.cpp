@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <map>
 
@@ -71,7 +72,8 @@ class Company {
     proof_.figure("scenes", seen_);
     proof_.figure("pairs exhausted", exhausted_);
     proof_.figure("pairs bounded", pairs_ - exhausted_);
-    proof_.figure("pairs to 4 preemptions", to_four_);
+    for (std::size_t n = bounded_.size(); n-- > 0;)
+      proof_.figure("to " + std::to_string(n) + " preemptions", bounded_[n]);
   }
 
  private:
@@ -101,7 +103,10 @@ class Company {
     if (r.failed) proof_.failure(r.story);
     if (!r.failed && !r.finished) proof_.failure(scene.name() + ": its process ended early");
     const bool all = r.preemptions == Explorer::kUnbounded;
-    const std::string far = all ? "exhausted" : "to " + std::to_string(r.preemptions) + " preemptions";
+    const bool none = r.preemptions == Outcome::kNotEvenNone;
+    const std::string far = all    ? "exhausted"
+                            : none ? "as far as the limit goes"
+                                   : "to " + std::to_string(r.preemptions) + " preemptions";
     std::printf("%-28s %9llu schedules %8llu complete %9llu states, %s\n", scene.name().c_str(),
                 static_cast<unsigned long long>(r.schedules), static_cast<unsigned long long>(r.complete),
                 static_cast<unsigned long long>(r.states), far.c_str());
@@ -112,8 +117,8 @@ class Company {
     ++seen_;
     if (scene.plays.size() != 2) return;
     ++pairs_;
+    if (!all && !none) ++bounded_[std::min<std::size_t>(r.preemptions, bounded_.size() - 1)];
     exhausted_ += all;
-    to_four_ += !all && r.preemptions == 4;
   }
 
   Proof& proof_;
@@ -122,7 +127,8 @@ class Company {
   Outcome* outcomes_;
   std::map<pid_t, std::size_t> working_;
   Outcome sum_{};
-  std::uint64_t seen_ = 0, pairs_ = 0, exhausted_ = 0, to_four_ = 0;
+  std::uint64_t seen_ = 0, pairs_ = 0, exhausted_ = 0;
+  std::array<std::uint64_t, 5> bounded_{};  // pairs that were seen up to so many preemptions, and no more
 };
 
 }  // namespace

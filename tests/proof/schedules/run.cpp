@@ -29,6 +29,7 @@ class Run {
     if (scene_.preemptions == Explorer::kUnbounded && explore(Explorer::kUnbounded)) {
       out_.preemptions = Explorer::kUnbounded;
     } else {
+      out_.preemptions = Outcome::kNotEvenNone;
       const std::uint8_t most = std::min(scene_.preemptions, kPreemptionsMax);
       for (std::uint8_t bound = 0; bound <= most && !out_.failed && explore(bound); ++bound) out_.preemptions = bound;
     }

@@ -22,7 +22,8 @@ Scene scene_named(std::string name);
 // What came of it.  Plain data, in memory that the one who explores and the one who asked share.
 struct Outcome {
   std::uint64_t schedules, complete, states, points, accesses;
-  // Up to how many preemptions everything was seen; kUnbounded: all of it.
+  // Up to how many preemptions everything was seen; kUnbounded: all of it; kNotEvenNone: not even what has none.
+  static constexpr std::uint8_t kNotEvenNone = 0xfe;
   std::uint8_t preemptions;
   bool finished, failed;
   char story[4000];
