@@ -3,8 +3,8 @@
 # A line is reached when any copy of it is (of a template, of an inline function).  A closing brace is not counted: what
 # it does not reach are destructors on the way of an exception.  Branches are those of the code that was written: the
 # ways that only an exception takes are left out.  An exception is "FILE | TEXT OF THE LINE | REASON", with the line
-# before it and " ⏎ " in front where the text alone says too little; it must be needed, unless the reason begins with "by
-# chance".
+# before it and " ⏎ " in front where the text alone says too little; it must be needed, unless the reason begins with
+# "by chance".
 import collections
 import json
 import subprocess
