@@ -48,7 +48,7 @@ def judge(goal, value, quick):
 
 
 def main(goals, logs, seconds, quick):
-    rows, met, missed = [], 0, 0
+    rows, met, missed, absent = [], 0, 0, []
     proofs = Path(goals).parent.name == "proof"
     for line in Path(goals).read_text().splitlines():
         if not line or line.startswith("#"):
@@ -58,6 +58,8 @@ def main(goals, logs, seconds, quick):
         if value is None:
             log = Path(logs) / f"goal-{stage}.log"
             if (quick or proofs) and not log.exists():
+                if stage not in absent:
+                    absent.append(stage)
                 continue
             said = last_line(log)
             if said.startswith("SKIP") or skipped(log, name):
@@ -72,6 +74,8 @@ def main(goals, logs, seconds, quick):
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)) + "  " + row[5])
+    if absent:
+        print("not run:", ", ".join(absent))
     print(met, missed)
 
 
