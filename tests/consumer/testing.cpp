@@ -1,5 +1,7 @@
 // What a stranger's own tests build: random histories of a store, compared with the model.
 #include <durra/testing/commands.h>
+#include <durra/testing/crash.h>
+#include <durra/testing/power.h>
 
 int main() {
   using namespace durra::testing;

@@ -24,9 +24,10 @@ std::uint64_t seed_of(const Store& store) { return format::store_seed(stats(stor
 std::uint64_t tag_of_crowd(std::uint64_t i) { return 0x42ull << 56 | (i % 64) << 50 | (i & 0xffff) << 24 | 0x5a5a5; }
 std::uint64_t crowd_of_tag(std::uint64_t tag) { return tag >> 24 & 0xffff; }
 
-std::string parent_of_folders() {
+std::string parent_of_folders(Folder::Where where) {
   struct statvfs s;
-  if (::access("/dev/shm", W_OK) == 0 && ::statvfs("/dev/shm", &s) == 0 && s.f_bavail * s.f_frsize >= 256u << 20)
+  if (where == Folder::Where::fast && ::access("/dev/shm", W_OK) == 0 && ::statvfs("/dev/shm", &s) == 0 &&
+      s.f_bavail * s.f_frsize >= 256u << 20)
     return "/dev/shm";
   const char* tmp = std::getenv("TMPDIR");
   return tmp && *tmp ? tmp : "/tmp";
@@ -41,7 +42,7 @@ std::string text(const T& t) {
 
 }  // namespace
 
-Folder::Folder() : path_(parent_of_folders() + "/durra-testing-XXXXXX"), owner_(::getpid()) {
+Folder::Folder(Where where) : path_(parent_of_folders(where) + "/durra-testing-XXXXXX"), owner_(::getpid()) {
   if (!::mkdtemp(path_.data())) throw std::runtime_error("mkdtemp " + path_);
 }
 Folder::~Folder() {

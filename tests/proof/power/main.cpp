@@ -18,15 +18,20 @@
 #include "format/head.h"
 #include "format/leaf.h"
 #include "tests/proof/power/checker.h"
-#include "tests/proof/power/cutter.h"
 #include "tests/proof/power/programs.h"
 #include "tests/support/dice.h"
 #include "tests/support/proof.h"
 #include "tests/support/scratch.h"
 #include "tests/support/workers.h"
+#include "tests/testing/cutter.h"
 
 namespace durra::test {
 namespace {
+
+using testing::Chance;
+using testing::Cutter;
+using testing::places_by_chance;
+using testing::Writeback;
 
 // What is looked at just now, for those who break or never end.
 char now_at[256];
@@ -67,12 +72,12 @@ class Bench {
     Checker checker(folder_ + "/cut", plan.program);
     Cutter cutter(*trace);
     std::unordered_set<std::uint64_t> seen;
-    const auto places = places_of(*trace, amount.images);
+    const auto places = places_by_chance(*trace, amount.images, done_, chance_);
     std::size_t next_recovery = places.size() / amount.nested / 2;
     for (std::size_t i = 0; i < places.size(); ++i) {
       cutter.advance(places[i]);
       if (!cutter.exists()) continue;
-      const Writeback how = writeback();
+      const Writeback how = Writeback::by_chance(chance_);
       const std::string_view image = cutter.cut(how, chance_);
       ++workers_["images"];
       if (!seen.insert(cutter.hash() ^ Chance(acknowledged_[places[i]]).next()).second) continue;
@@ -94,10 +99,8 @@ class Bench {
   };
 
   void describe(std::size_t at, std::size_t of, const Writeback& how) {
-    constexpr const char* kKinds[] = {"none", "all", "some", "any", "all but one", "one"};
-    std::snprintf(now_at, sizeof now_at, "[--only %s, program %llu] event %zu of %zu, blocks of %u: %s",
-                  plan_->name.c_str(), static_cast<unsigned long long>(plan_->program.seed), at, of, how.block,
-                  kKinds[static_cast<std::size_t>(how.kind)]);
+    std::snprintf(now_at, sizeof now_at, "[--only %s, program %llu] event %zu of %zu, %s", plan_->name.c_str(),
+                  static_cast<unsigned long long>(plan_->program.seed), at, of, how.words().c_str());
   }
   void failure(const std::string& what) {
     proof_.failure(what + "; " + now_at);
@@ -175,32 +178,6 @@ class Bench {
         done_.push_back(i + 1);
       }
     }
-  }
-
-  std::vector<std::size_t> places_of(const testing::Trace& trace, std::uint64_t images) {
-    std::vector<std::size_t> all;
-    for (std::uint64_t i = 0; i < images; ++i) {
-      std::size_t at = after_step(trace, chance_.below(trace.events().size()) + 1);
-      if (chance_.one_in(4) && !done_.empty()) at = done_[chance_.below(done_.size())];
-      all.push_back(at);
-    }
-    std::sort(all.begin(), all.end());
-    return all;
-  }
-  // No processor stops within an instruction.
-  static std::size_t after_step(const testing::Trace& trace, std::size_t at) {
-    const auto& events = trace.events();
-    while (at < events.size() && events[at].instruction == events[at - 1].instruction &&
-           events[at].kind == testing::Event::Kind::store)
-      ++at;
-    return at;
-  }
-  Writeback writeback() {
-    using Kind = Writeback::Kind;
-    constexpr Kind kKinds[] = {Kind::some,    Kind::some, Kind::any,  Kind::any, Kind::one_not,
-                               Kind::one_not, Kind::one,  Kind::none, Kind::all, Kind::some};
-    constexpr unsigned kBlocks[] = {8, 64, 512, 4096}, kShares[] = {16, 64, 128, 192, 240};
-    return {kKinds[chance_.below(std::size(kKinds))], kBlocks[chance_.below(4)], kShares[chance_.below(5)]};
   }
 
   void judge(Checker& checker, const Promises& promises, std::string_view image, std::size_t at) {
@@ -281,10 +258,10 @@ class Bench {
     ++workers_["recoveries"];
     Cutter cutter(*trace);
     std::unordered_set<std::uint64_t> seen;
-    for (const std::size_t at : places_of_recovery(*trace, images)) {
+    for (const std::size_t at : places_by_chance(*trace, images, {}, chance_)) {
       cutter.advance(at);
       if (!cutter.exists()) continue;
-      const Writeback how = writeback();
+      const Writeback how = Writeback::by_chance(chance_);
       const std::string_view again = cutter.cut(how, chance_);
       ++workers_["images"];
       ++workers_["in recovery"];
@@ -303,13 +280,6 @@ class Bench {
       }
       checker.close();
     }
-  }
-  std::vector<std::size_t> places_of_recovery(const testing::Trace& trace, std::uint64_t images) {
-    std::vector<std::size_t> all;
-    for (std::uint64_t i = 0; i < images; ++i)
-      all.push_back(after_step(trace, chance_.below(trace.events().size()) + 1));
-    std::sort(all.begin(), all.end());
-    return all;
   }
 
   Workers& workers_;

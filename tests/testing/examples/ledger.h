@@ -18,18 +18,7 @@ class Ledger {
   long balance(const std::string& account) const { return look(account).first; }
 
   // Moves the amount; false: there is not as much.
-  bool transfer(const std::string& from, const std::string& to, long amount) {
-    for (;;) {
-      const auto [debit, debit_seen] = look(from);
-      const auto [credit, credit_seen] = look(to);
-      if (debit < amount) return false;
-      if (from == to) return true;
-      durra::Batch both;
-      both.put_if(from, std::to_string(debit - amount), debit_seen);
-      both.put_if(to, std::to_string(credit + amount), credit_seen);
-      if (auto done = store_.put(both); done || done.error().code != durra::Code::conflict) return done.value(), true;
-    }
-  }
+  bool transfer(const std::string& from, const std::string& to, long amount) { return transfer(from, to, amount, {}); }
 
   // The same with a bug: between the two puts the money is nowhere.
   bool careless_transfer(const std::string& from, const std::string& to, long amount) {
@@ -41,7 +30,26 @@ class Ledger {
     return true;
   }
 
+  // The same with another: it says that it is done before the disk has it, also where the ledger promises that.
+  bool hasty_transfer(const std::string& from, const std::string& to, long amount) {
+    return transfer(from, to, amount, {.durability = durra::Durability::process});
+  }
+
  private:
+  bool transfer(const std::string& from, const std::string& to, long amount, const durra::Put& how) {
+    for (;;) {
+      const auto [debit, debit_seen] = look(from);
+      const auto [credit, credit_seen] = look(to);
+      if (debit < amount) return false;
+      if (from == to) return true;
+      durra::Batch both;
+      both.put_if(from, std::to_string(debit - amount), debit_seen);
+      both.put_if(to, std::to_string(credit + amount), credit_seen);
+      if (auto done = store_.put(both, how); done || done.error().code != durra::Code::conflict)
+        return done.value(), true;
+    }
+  }
+
   static long amount_of(const durra::Record& r) { return std::stol(r.str()); }
   // The balance and its version.
   std::pair<long, durra::Stamp> look(const std::string& account) const {

@@ -1,8 +1,9 @@
-// How somebody tests a ledger: random transfers, a death at every instruction of them, and one law: no money is made or
-// lost, and what was acknowledged is there.  RapidCheck shrinks what fails to the smallest case.
+// How somebody tests a ledger: random transfers, a death at every instruction of them, power cuts, and one law: no
+// money is made or lost, and what was acknowledged is there.  RapidCheck shrinks what fails to the smallest case.
 #include "tests/testing/examples/ledger.h"
 
 #include <durra/testing/crash.h>
+#include <durra/testing/power.h>
 #include <durra/testing/stores.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -16,7 +17,9 @@
 
 namespace {
 
+using durra::testing::Cut;
 using durra::testing::Death;
+using durra::testing::Folder;
 
 struct Transfer {
   int from, to;
@@ -36,41 +39,73 @@ rc::Gen<Transfers> some_transfers() {
 
 using Way = bool (Ledger::*)(const std::string&, const std::string&, long);
 
-// What a death somewhere in these transfers does to the ledger: "" if nothing.
-std::string wrong_after_a_death(const Transfers& transfers, Way transfer) {
-  const durra::testing::Folder folder;
-  const std::string path = folder / "ledger.durra";
-  const auto name = [](int account) { return "account " + std::to_string(account); };
-  std::optional<Ledger> ledger;
-  const auto begin = [&] {
-    ledger.emplace(path, durra::testing::small_store());
+std::string name(int account) { return "account " + std::to_string(account); }
+
+// Transfers in a ledger that is open: what is traced.
+struct Work {
+  Transfers transfers;
+  Way transfer;
+  std::string path;
+  durra::Options options = durra::testing::small_store();
+  std::optional<Ledger> ledger{};
+
+  void begin() {
+    ledger.emplace(path, options);
     for (int i = 0; i < 3; ++i) ledger->deposit(name(i), 100);
-  };
-  const auto work = [&] {
+  }
+  void run() {
     for (const Transfer& t : transfers) {
       ((*ledger).*transfer)(name(t.from), name(t.to), t.amount);
       durra::testing::mark("done");
     }
-  };
-  const auto look = [&](const Death& death) -> std::string {
+  }
+
+  // What is wrong with the ledger afterwards, when so many transfers were acknowledged: "" if nothing.
+  std::string wrong(std::size_t acknowledged) const {
     const Ledger after(path, durra::testing::small_store());
     const long now[] = {after.balance(name(0)), after.balance(name(1)), after.balance(name(2))};
     if (now[0] + now[1] + now[2] != 300) return "money was made or lost";
     // Those that were acknowledged, and the one that was interrupted or not.
     long should[] = {100, 100, 100};
     for (std::size_t i = 0; i <= transfers.size(); ++i) {
-      if (i >= death.said.size() && std::ranges::equal(now, should)) return "";
-      if (i == transfers.size() || i > death.said.size()) break;
+      if (i >= acknowledged && std::ranges::equal(now, should)) return "";
+      if (i == transfers.size() || i > acknowledged) break;
       const Transfer& t = transfers[i];
       if (should[t.from] < t.amount) continue;
       should[t.from] -= t.amount;
       should[t.to] += t.amount;
     }
     return "an acknowledged transfer is gone";
-  };
-  const auto deaths = durra::testing::kill_everywhere(path, work, look, {.trace = {.first = begin}, .failures_max = 1});
+  }
+};
+
+// What a death somewhere in these transfers does to the ledger: "" if nothing.
+std::string wrong_after_a_death(const Transfers& transfers, Way transfer) {
+  const Folder folder;
+  Work work{transfers, transfer, folder / "ledger.durra"};
+  const auto deaths = durra::testing::kill_everywhere(
+      work.path, [&] { work.run(); }, [&](const Death& death) { return work.wrong(death.said.size()); },
+      {.trace = {.first = [&] { work.begin(); }}, .failures_max = 1});
   if (!deaths) return deaths.error().message();
   return deaths->failures.empty() ? "" : deaths->failures[0];
+}
+
+// What a power cut does to a ledger that promises to survive it.
+std::string wrong_after_a_power_cut(const Folder& folder, const Transfers& transfers, Way transfer) {
+  Work work{transfers, transfer, folder / "ledger.durra"};
+  work.options.durability = durra::Durability::power;
+  const auto cuts = durra::testing::cut_everywhere(
+      work.path, [&] { work.run(); }, [&](const Cut& cut) { return work.wrong(cut.said.size()); },
+      {.trace = {.first = [&] { work.begin(); }}, .images = 1'000, .failures_max = 1});
+  if (!cuts) return cuts.error().message();
+  return cuts->failures.empty() ? "" : cuts->failures[0];
+}
+
+// Where $TMPDIR is a tmpfs, nothing survives.
+bool is_on_a_disk(const Folder& folder) {
+  auto options = durra::testing::small_store();
+  options.durability = durra::Durability::power;
+  return bool(durra::open(folder / "disk.durra", options));
 }
 
 // Read before the first property runs; what the caller set stands.
@@ -93,6 +128,19 @@ TEST(Ledger, with_a_planted_bug_is_found_and_shrunk) {
   ASSERT_EQ(smallest.size(), 1u);
   EXPECT_EQ(smallest[0].amount, 1);
   EXPECT_EQ(smallest[0].from + smallest[0].to, 1);
+}
+
+TEST(Ledger, keeps_through_a_power_cut_what_it_said) {
+  const Folder folder(Folder::Where::disk);
+  if (!is_on_a_disk(folder)) GTEST_SKIP() << "no disk: set TMPDIR";
+  EXPECT_EQ(wrong_after_a_power_cut(folder, {{0, 1, 60}, {1, 2, 150}, {2, 0, 250}}, &Ledger::transfer), "");
+}
+
+TEST(Ledger, with_a_transfer_that_is_said_to_be_done_too_early_is_found) {
+  const Folder folder(Folder::Where::disk);
+  if (!is_on_a_disk(folder)) GTEST_SKIP() << "no disk: set TMPDIR";
+  const auto wrong = wrong_after_a_power_cut(folder, {{0, 1, 60}}, &Ledger::hasty_transfer);
+  EXPECT_NE(wrong.find("said \"done\"): an acknowledged transfer is gone"), std::string::npos) << wrong;
 }
 
 }  // namespace

@@ -17,11 +17,12 @@
 
 namespace durra::testing {
 
-// A new folder; removed, with all in it, by the process that made it.  In /dev/shm where that has 256 MiB left, else in
-// $TMPDIR or /tmp.
+// A new folder; removed, with all in it, by the process that made it.  In /dev/shm where that has 256 MiB left, else,
+// or if a `disk` is asked for, which Durability::power needs, in $TMPDIR or /tmp.
 class Folder {
  public:
-  Folder();
+  enum class Where { fast, disk };
+  explicit Folder(Where = Where::fast);
   ~Folder();
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;

@@ -3,13 +3,15 @@
 #pragma once
 #include <durra/testing/trace.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-#include "tests/proof/power/chance.h"
+#include "tests/testing/chance.h"
 
-namespace durra::test {
+namespace durra::testing {
 
 // How what was not flushed got to the disk.
 struct Writeback {
@@ -24,15 +26,24 @@ struct Writeback {
   Kind kind;
   unsigned block;  // bytes that are written whole: 8 to 4,096
   unsigned share;
+
+  static Writeback by_chance(Chance&);
+  std::string words() const;
 };
+
+// `count` places to cut at, each the number of events before it, rising: anywhere, and one in four of `acknowledged`.
+std::vector<std::size_t> places_by_chance(const Trace&, std::uint64_t count,
+                                          const std::vector<std::size_t>& acknowledged, Chance&);
 
 class Cutter {
  public:
-  explicit Cutter(const testing::Trace&);
+  explicit Cutter(const Trace&);  // which outlives it
 
   // The first `count` events have happened; rises.
   void advance(std::size_t count);
+  // It is on the disk, as is its name; before that it may have a name, and the disk have it or not.
   bool exists() const { return exists_; }
+  bool has_name() const { return has_name_; }
   // The file as a cut leaves it; good until the next call.
   std::string_view cut(const Writeback&, Chance&);
   std::uint64_t hash() const { return hash_; }  // of the last cut's bytes and length
@@ -43,6 +54,7 @@ class Cutter {
     std::uint64_t hash = 0;              // of what is on the disk
     bool listed = false;                 // in dirty_
   };
+  std::pair<std::uint64_t, std::uint64_t> range_of(const Event&) const;
   void store(std::size_t event);
   void flush(std::uint64_t from, std::uint64_t to);
   void reach(std::uint64_t size);
@@ -53,9 +65,9 @@ class Cutter {
              std::size_t index, std::string& to) const;
   std::uint64_t hash_of(std::size_t page, const std::string& bytes) const;
 
-  const testing::Trace& trace_;
+  const Trace& trace_;
   std::size_t done_ = 0;
-  bool exists_ = false;
+  bool exists_ = false, has_name_ = false;
   std::string disk_, image_;
   std::vector<Page> pages_;
   std::vector<std::uint32_t> dirty_;    // pages with something pending
@@ -65,4 +77,4 @@ class Cutter {
   std::vector<std::uint16_t> until_;  // per block of a page: how many of its pending events are on the disk
 };
 
-}  // namespace durra::test
+}  // namespace durra::testing

@@ -1,21 +1,56 @@
 // What a power cut leaves of a file.
-#include "tests/proof/power/cutter.h"
+#include "tests/testing/cutter.h"
 
 #include <algorithm>
 #include <cstring>
 
 #include "format/checksum.h"
 
-namespace durra::test {
-
-using testing::Event;
+namespace durra::testing {
 
 namespace {
 constexpr std::uint64_t kPage = 4096;
 std::uint64_t up(std::uint64_t n) { return (n + kPage - 1) / kPage; }
 }  // namespace
 
-Cutter::Cutter(const testing::Trace& trace) : trace_(trace) {}
+Writeback Writeback::by_chance(Chance& chance) {
+  constexpr Kind kKinds[] = {Kind::some,    Kind::some, Kind::any,  Kind::any, Kind::one_not,
+                             Kind::one_not, Kind::one,  Kind::none, Kind::all, Kind::some};
+  constexpr unsigned kBlocks[] = {8, 64, 512, 4096}, kShares[] = {16, 64, 128, 192, 240};
+  return {kKinds[chance.below(std::size(kKinds))], kBlocks[chance.below(4)], kShares[chance.below(5)]};
+}
+
+std::string Writeback::words() const {
+  constexpr const char* kKinds[] = {"none", "all", "some", "any version of each", "all but one", "one"};
+  return "blocks of " + std::to_string(block) + ": " + kKinds[static_cast<std::size_t>(kind)];
+}
+
+namespace {
+
+// No processor stops within an instruction, and what was flushed before it had its name is flushed.
+std::size_t after_step(const std::vector<Event>& events, std::size_t at) {
+  using Kind = Event::Kind;
+  while (at < events.size() && events[at].instruction == events[at - 1].instruction &&
+         (events[at].kind == Kind::store || (events[at].kind == Kind::sync && events[at - 1].kind == Kind::file)))
+    ++at;
+  return at;
+}
+
+}  // namespace
+
+std::vector<std::size_t> places_by_chance(const Trace& trace, std::uint64_t count,
+                                          const std::vector<std::size_t>& acknowledged, Chance& chance) {
+  std::vector<std::size_t> all;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    std::size_t at = after_step(trace.events(), chance.below(trace.events().size()) + 1);
+    if (!acknowledged.empty() && chance.one_in(4)) at = acknowledged[chance.below(acknowledged.size())];
+    all.push_back(at);
+  }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+Cutter::Cutter(const Trace& trace) : trace_(trace) {}
 
 void Cutter::reach(std::uint64_t size) {
   const std::uint64_t pages = up(size);
@@ -39,7 +74,8 @@ void Cutter::advance(std::size_t count) {
     const Event& e = trace_.events()[done_];
     switch (e.kind) {
       case Event::Kind::file: {
-        exists_ = e.instruction == 0;  // else from its flush on, which came before it had its name
+        has_name_ = true;
+        exists_ = e.instruction == 0;  // else from its first flush on
         length_ = e.size != 0 ? e.size : e.bytes.size();
         reach(length_);
         store(done_);
@@ -53,12 +89,13 @@ void Cutter::advance(std::size_t count) {
         store(done_);
         break;
       case Event::Kind::length:
+        reach(e.size);
+        if (e.size < length_) store(done_);
         length_ = e.size;
-        reach(length_);
         break;
       case Event::Kind::sync: {
         const std::uint64_t to = e.size == ~0ull ? pages_.size() * kPage : e.offset + e.size;
-        disk_length_ = std::max(disk_length_, std::min(length_, to));
+        disk_length_ = e.size == ~0ull ? length_ : std::max(disk_length_, std::min(length_, to));
         flush(e.offset, to);
         exists_ = true;
         break;
@@ -69,13 +106,18 @@ void Cutter::advance(std::size_t count) {
 }
 
 void Cutter::store(std::size_t event) {
-  const Event& e = trace_.events()[event];
-  if (e.bytes.empty()) return;
-  for (std::uint64_t p = e.offset / kPage; p <= (e.offset + e.bytes.size() - 1) / kPage; ++p) {
+  const auto [begin, end] = range_of(trace_.events()[event]);
+  for (std::uint64_t p = begin / kPage; p < up(end); ++p) {
     pages_[p].pending.push_back(static_cast<std::uint32_t>(event));
     if (!pages_[p].listed) dirty_.push_back(static_cast<std::uint32_t>(p));
     pages_[p].listed = true;
   }
+}
+
+// What an event changes.  A file that becomes shorter is zeros from there on, should it grow again.
+std::pair<std::uint64_t, std::uint64_t> Cutter::range_of(const Event& e) const {
+  if (e.kind == Event::Kind::length) return {e.size, pages_.size() * kPage};
+  return {e.offset, e.offset + e.bytes.size()};
 }
 
 // Pages are written whole.
@@ -98,11 +140,16 @@ void Cutter::flush(std::uint64_t from, std::uint64_t to) {
 void Cutter::apply(std::size_t p, std::uint32_t event, std::uint64_t block, const std::vector<std::uint16_t>* until,
                    std::size_t index, std::string& to) const {
   const Event& e = trace_.events()[event];
-  const std::uint64_t begin = std::max(e.offset, p * kPage), end = std::min(e.offset + e.bytes.size(), (p + 1) * kPage);
+  const auto [from, behind] = range_of(e);
+  const std::uint64_t begin = std::max(from, p * kPage), end = std::min(behind, (p + 1) * kPage);
   for (std::uint64_t at = begin; at < end;) {
     const std::uint64_t next = std::min(end, (at / block + 1) * block);
-    if (until == nullptr || index < (*until)[at % kPage / block])
-      std::memcpy(to.data() + at, e.bytes.data() + (at - e.offset), next - at);
+    if (until == nullptr || index < (*until)[at % kPage / block]) {
+      if (e.kind == Event::Kind::length)
+        std::memset(to.data() + at, 0, next - at);
+      else
+        std::memcpy(to.data() + at, e.bytes.data() + (at - from), next - at);
+    }
     at = next;
   }
 }
@@ -131,7 +178,7 @@ void Cutter::write(std::size_t p, const Writeback& how, Chance& chance, std::siz
   }
   if (odd < n) {
     const Event& e = trace_.events()[page.pending[odd]];
-    auto& u = until_[std::max(e.offset, p * kPage) % kPage / how.block];
+    auto& u = until_[std::max(range_of(e).first, p * kPage) % kPage / how.block];
     u = u == 0 ? all : whole(page, odd);
   }
   for (std::size_t i = 0; i < n; ++i) apply(p, page.pending[i], how.block, &until_, i, image_);
@@ -150,12 +197,12 @@ std::string_view Cutter::cut(const Writeback& how, Chance& chance) {
     hash_ += hash_of(p, image_) - pages_[p].hash;
   }
   std::uint64_t length = length_;
-  if (disk_length_ < length_ && how.kind != Writeback::Kind::all && chance.one_in(2))
-    length =
-        chance.one_in(2) ? disk_length_ : disk_length_ + chance.below((length_ - disk_length_) / kPage + 1) * kPage;
+  const auto [shorter, longer] = std::minmax(disk_length_, length_);
+  if (shorter < longer && how.kind != Writeback::Kind::all && chance.one_in(2))
+    length = chance.one_in(2) ? disk_length_ : shorter + chance.below((longer - shorter) / kPage + 1) * kPage;
   if (how.kind == Writeback::Kind::none) length = disk_length_;
   hash_ = format::mix64(hash_ ^ format::mix64(length));
   return std::string_view(image_).substr(0, length);
 }
 
-}  // namespace durra::test
+}  // namespace durra::testing

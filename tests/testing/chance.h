@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-namespace durra::test {
+namespace durra::testing {
 
 class Chance {
  public:
@@ -22,4 +22,4 @@ class Chance {
   std::uint64_t state_;
 };
 
-}  // namespace durra::test
+}  // namespace durra::testing
