@@ -19,8 +19,8 @@ struct Looks {
   std::function<std::string(std::size_t i)> story;  // how that of a failure begins
 };
 
-// One process looks until it finds something wrong or dies of it; then another goes on behind that.  Ends when there are
-// so many failures.  How many looks there were.
+// One process looks until it finds something wrong or dies of it; then another goes on behind that.  Ends when there
+// are so many failures.  How many looks there were.
 std::uint64_t look_at_all(const Looks&, std::chrono::seconds patience, std::uint64_t failures_max,
                           std::vector<std::string>& failures);
 

@@ -20,15 +20,17 @@ void check(bool good, const std::string& what) {
   if (!good) throw std::runtime_error(what + ": " + std::strerror(errno));
 }
 
-// Puts new files at a path.  The recorded one is held until the end, so that none of them gets its inode.
+// Puts new files at a path.  The recorded one, where it is there, is held until the end: none of them gets its inode.
 class Replacer {
  public:
   Replacer(const std::string& path, const Trace& trace) : path_(path), fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    check(fd_ >= 0, "open " + path);
+    check(fd_ >= 0 || errno == ENOENT, "open " + path);
     changed_ = {static_cast<time_t>(trace.changed_ns() / 1'000'000'000),
                 static_cast<long>(trace.changed_ns() % 1'000'000'000)};
   }
-  ~Replacer() { ::close(fd_); }
+  ~Replacer() {
+    if (fd_ >= 0) ::close(fd_);
+  }
   Replacer(const Replacer&) = delete;
 
   void place(bool exists, std::string_view bytes) const {

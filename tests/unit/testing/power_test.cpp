@@ -1,4 +1,5 @@
-// The power runner: a store under it, which loses nothing that it promised, and what is built wrongly, which it must find.
+// The power runner: a store under it, which loses nothing that it promised, and what is built wrongly, which it must
+// find.
 #include <durra/store.h>
 #include <durra/testing/power.h>
 #include <fcntl.h>
@@ -29,14 +30,14 @@ struct Bank {
   std::optional<Store> s;
   Store open() const { return durra::open(path, test::small(2_MiB, 8)).value(); }
   CutOptions opened(std::uint64_t images) {
-    return {.trace = {.first =
-                          [this] {
-                            s = open();
-                            s->put(Batch().put("anna", "100").put("ben", "0"), {.durability = Durability::power})
-                                .value();
-                          }},
-            .images = images,
-            .failures_max = 3};
+    return {
+        .trace = {.first =
+                      [this] {
+                        s = open();
+                        s->put(Batch().put("anna", "100").put("ben", "0"), {.durability = Durability::power}).value();
+                      }},
+        .images = images,
+        .failures_max = 3};
   }
 };
 
@@ -84,8 +85,7 @@ TEST(CutEverywhere, a_batch_is_whole_or_absent) {
   Bank bank;
   for (const auto durability : {Durability::process, Durability::power}) {
     const auto cuts = cut_everywhere(
-        bank.path,
-        [&] { bank.s->put(Batch().put("anna", "60").put("ben", "40"), {.durability = durability}).value(); },
+        bank.path, [&] { bank.s->put(Batch().put("anna", "60").put("ben", "40"), {.durability = durability}).value(); },
         [&](const Cut&) -> std::string {
           const Store s = bank.open();
           const int total = std::stoi(s.get("anna").value().str()) + std::stoi(s.get("ben").value().str());
@@ -152,7 +152,9 @@ struct Pages {
     return bytes.c_str() + kPage == std::string(kValue) ? "" : "the word says so, but the value is not there";
   }
   Cuts cut(const std::function<void()>& code) {
-    return cut_everywhere(path, code, [this](const Cut& c) { return look(c); }, mapped()).value();
+    return cut_everywhere(
+               path, code, [this](const Cut& c) { return look(c); }, mapped())
+        .value();
   }
   // How many of the failures say this.
   static auto count(const Cuts& cuts, const std::string& words) {
@@ -246,10 +248,13 @@ TEST(CutEverywhere, a_file_that_is_made_may_be_there_before_its_flush_and_is_beh
 TEST(CutEverywhere, the_same_seed_finds_the_same_and_another_something_else) {
   EXPECT_EQ(put_with(Durability::process, 7).failures.size(), 3u);
   Pages p;
-  const auto trace = record(p.path, [&] { p.write_value(), p.write_word(), p.flush(0), mark("done"); }, p.mapped().trace);
+  const auto trace = record(
+      p.path, [&] { p.write_value(), p.write_word(), p.flush(0), mark("done"); }, p.mapped().trace);
   ASSERT_TRUE(trace) << trace.error().message();
   const auto look = [&](const Cut& c) { return p.look(c); };
-  const auto failures = [&](std::uint64_t seed) { return cut_everywhere(p.path, *trace, look, {.seed = seed}).failures; };
+  const auto failures = [&](std::uint64_t seed) {
+    return cut_everywhere(p.path, *trace, look, {.seed = seed}).failures;
+  };
   const auto first = failures(1);
   EXPECT_FALSE(first.empty());
   EXPECT_EQ(failures(1), first);
@@ -292,8 +297,8 @@ TEST(CutEverywhere, looks_that_die_or_do_not_end_are_failures_and_the_others_go_
       options);
   ASSERT_TRUE(cuts) << cuts.error().message();
   ASSERT_EQ(cuts->failures.size(), 5u);
-  for (const char* words : {"dies of Aborted", "thrown on purpose", "ends the process", "does not come to an end",
-                            "told on purpose"})
+  for (const char* words :
+       {"dies of Aborted", "thrown on purpose", "ends the process", "does not come to an end", "told on purpose"})
     EXPECT_EQ(Pages::count(*cuts, words), 1) << words;
   EXPECT_EQ(cuts->looks, cuts->different);
   EXPECT_EQ(*looks, cuts->looks);
@@ -302,7 +307,8 @@ TEST(CutEverywhere, looks_that_die_or_do_not_end_are_failures_and_the_others_go_
 
 TEST(CutEverywhere, code_that_makes_no_file_is_an_error) {
   const test::Scratch scratch;
-  const auto cuts = cut_everywhere(scratch / "none", [] {}, [](const Cut&) { return ""; });
+  const auto cuts = cut_everywhere(
+      scratch / "none", [] {}, [](const Cut&) { return ""; });
   ASSERT_FALSE(cuts);
   EXPECT_EQ(cuts.error().code, Code::not_found);
 }

@@ -18,11 +18,12 @@
 // opens a store does so as after a reboot, and is looked at.
 //
 // Say Durability::power where you mean it: what was put without is lost by most cuts, as it should be.  That needs a
-// path on a disk, since open() answers `unsupported` on a tmpfs; who looks may open with Durability::process.
+// path on a disk, since a tmpfs answers `unsupported`.  Who looks needs none, and a rebuild that flushes takes its
+// time: record() on the disk, and give cut_everywhere the trace and a path in /dev/shm.
 //
-// What happened before the code, in `first` or before, is on the disk.  A file that the code makes is on the disk, under
-// its name, with its first flush; before that the disk has it or not.  Not shown: flushes of the directory, other files,
-// disks that lose what they said they had, blocks that tear below 8 bytes or get bytes that nobody stored.
+// What happened before the code, in `first` or before, is on the disk.  A file that the code makes is on the disk,
+// under its name, with its first flush; before that the disk has it or not.  Not shown: flushes of the directory, other
+// files, disks that lose what they said they had, blocks that tear below 8 bytes or get bytes that nobody stored.
 #pragma once
 #include <durra/testing/trace.h>
 
@@ -44,14 +45,14 @@ struct Cut {
   std::string how;                     // what got to the disk: "blocks of 512: some"
 };
 
-// What is wrong, "" if nothing is.  As Look of crash.h: in a forked process of its own; it may open the store and change
-// it, and closes what it opened; an exception, a signal and a call that does not return are failures too.
+// What is wrong, "" if nothing is.  As Look of crash.h: in a forked process of its own; it may open the store and
+// change it, and closes what it opened; an exception, a signal and a call that does not return are failures too.
 using LookAtCut = std::function<std::string(const Cut&)>;
 
 struct CutOptions {
   TraceOptions trace{};
-  std::uint64_t images = 10'000;  // cuts.  Equal files with equal marks are looked at once
-  std::uint64_t seed = 1;         // the same makes the same cuts of the same trace
+  std::uint64_t images = 10'000;      // cuts.  Equal files with equal marks are looked at once
+  std::uint64_t seed = 1;             // the same makes the same cuts of the same trace
   std::chrono::seconds patience{10};  // for one look
   std::uint64_t failures_max = 20;    // then it ends
 };
@@ -63,12 +64,13 @@ struct Cuts {
   std::vector<std::string> failures;
 };
 
-// At the path there is afterwards what was looked at last.
+// At the path there is afterwards what was looked at last, or nothing if that was no file.
 // Errors: those of record(), and `not_found` if the code makes no file.
 Result<Cuts> cut_everywhere(const std::string& path, const std::function<void()>& code, const LookAtCut&,
                             const CutOptions& = {});
 
-// The same for a trace that was recorded at this path, where the recorded file still is.
+// The same for a trace.  The path is that of the recorded file, which is still there, or another, in any file system.
+// std::runtime_error: the file cannot be replaced.
 Cuts cut_everywhere(const std::string& path, const Trace&, const LookAtCut&, const CutOptions& = {});
 
 }  // namespace durra::testing
