@@ -59,7 +59,8 @@ def run(killer, mutant, limit):
     command, began = existing(killer), time.monotonic()
     scratch = Path(tempfile.mkdtemp(prefix="durra-mutant-"))
     memory = Path(tempfile.mkdtemp(prefix="durra-mutant-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
-    scratch.chmod(0o755)  # tests become nobody, and look into it
+    for folder in (scratch, memory):
+        folder.chmod(0o755)  # tests become nobody, and look into it
     environment = dict(os.environ, DURRA_MUTANT=mutant, TMPDIR=str(scratch), DURRA_TEST_MEMORY=str(memory),
                        RC_PARAMS=f"seed=1 {os.environ.get('RC_PARAMS', '')}")
     with open(scratch / "said", "w+", encoding="utf-8", errors="replace") as said:

@@ -81,6 +81,16 @@ TEST_F(Sweep, drops_a_tombstone_when_what_it_hid_is_free) {
   EXPECT_EQ(shown(store.get("gone")), "<not_found>");
 }
 
+// Else the next version of the key could have a stamp that was given before, of a writer who has given none (F14).
+TEST_F(Sweep, moves_the_clock_past_the_stamp_that_goes) {
+  retire_one();
+  give_back();
+  const std::uint64_t stamp = detail::find(h, detail::view(h, "gone")).record.header->stamp;
+  h.space.control().clock = format::stamp_time(stamp);  // what else moves it has not happened
+  EXPECT_EQ(sweep(), 1u);
+  EXPECT_GT(h.space.control().clock, format::stamp_time(stamp));
+}
+
 // It would read it while somebody begins another life there.
 TEST_F(Sweep, frees_what_was_retired_before_it_looks) {
   retire_one();
