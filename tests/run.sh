@@ -5,6 +5,7 @@
 #   bash tests/run.sh --proof    the proofs in full, beyond all that: 45 minutes are the aim
 #   bash tests/run.sh --proof=kill,power [--seed N] [--hours H]
 #                                some of them; from a seed; again and again, failing seeds in build/run/failing-seeds
+#                                (--hours without --proof: all of them)
 # Logs: build/run/STAGE.log.  A new stage is one line at the end of this file, a new goal one line of goals.txt.
 set -u
 cd "$(dirname "$0")/.." || exit 1

@@ -7,6 +7,10 @@
 
 namespace durra::test {
 
+inline void throw_dice(std::mt19937_64& dice, void* to, std::size_t size) {
+  for (std::size_t i = 0; i < size; ++i) static_cast<unsigned char*>(to)[i] = static_cast<unsigned char>(dice());
+}
+
 // In force from its construction to its destruction, one at a time.
 class Dice final : public os::Faults {
  public:
@@ -15,7 +19,7 @@ class Dice final : public os::Faults {
   Dice(const Dice&) = delete;
   int before(os::Call) override { return 0; }
   bool random(void* to, std::size_t size) override {
-    for (std::size_t i = 0; i < size; ++i) static_cast<unsigned char*>(to)[i] = static_cast<unsigned char>(random_());
+    throw_dice(random_, to, size);
     return true;
   }
 

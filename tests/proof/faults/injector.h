@@ -6,6 +6,7 @@
 #include <string>
 
 #include "store/os.h"
+#include "tests/support/dice.h"
 #include "tests/support/disk.h"
 
 namespace durra::test {
@@ -49,9 +50,9 @@ class Injector final : public os::Faults {
   }
   // Stores that are made before anything fails are always the same, and with them the places of keys.
   bool random(void* to, std::size_t size) override {
-    for (std::size_t i = 0; i < size && !armed_; ++i)
-      static_cast<unsigned char*>(to)[i] = static_cast<unsigned char>(dice_());
-    return !armed_;
+    if (armed_) return false;
+    throw_dice(dice_, to, size);
+    return true;
   }
   void flushed(const void* from, std::size_t size) override {
     if (disk_ != nullptr) disk_->flushed(from, size);
@@ -63,7 +64,7 @@ class Injector final : public os::Faults {
   std::atomic<os::Call> call_{os::Call::count_};
   std::atomic<bool> armed_{false}, sync_failed_{false};
   Disk* disk_ = nullptr;
-  std::mt19937 dice_;
+  std::mt19937_64 dice_;
 };
 
 }  // namespace durra::test
