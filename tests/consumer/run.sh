@@ -21,12 +21,15 @@ with_cmake() {  # FOLDER [ARGUMENTS]
     cmake --build "$work/build" -j2 >>"$work/log" || { cat "$work/log"; exit 1; }
   hello "$work/build/hello"
 }
+with_the_harness() {
+  TMPDIR=$work "$work/build/testing" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+}
 
 case $way in
   find_package)
     install_moved
     with_cmake find_package -DCMAKE_PREFIX_PATH="$work/prefix"
-    TMPDIR=$work "$work/build/testing" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+    with_the_harness
     ;;
   pkg_config)
     install_moved
@@ -41,6 +44,7 @@ case $way in
     ;;
   add_subdirectory)
     with_cmake add_subdirectory
+    with_the_harness
     ;;
   *) echo "run.sh find_package | pkg_config | add_subdirectory"; exit 2 ;;
 esac

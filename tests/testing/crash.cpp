@@ -1,7 +1,9 @@
 // The crash runner: the states of a trace, looked at one after the other, and the deaths of who looks.
 #include <durra/testing/crash.h>
 
+#include <algorithm>
 #include <map>
+#include <stdexcept>
 #include <utility>
 
 #include "tests/testing/looker.h"
@@ -73,6 +75,7 @@ Result<Deaths> kill_everywhere(const std::string& path, const std::function<void
 }
 
 Deaths kill_everywhere(const std::string& path, const Trace& trace, const Look& look, const KillOptions& options) {
+  if (!has_file(trace)) throw std::invalid_argument("kill_everywhere: the trace has no file");
   const auto states = states_of(trace, {});
   Deaths deaths{.points = trace.instructions(), .images = states.size(), .failures = {}};
   look_at_states(path, trace, states, look, options, deaths);
@@ -88,6 +91,7 @@ Result<Deaths> kill_twice(const std::string& path, const std::function<void()>& 
 
 Deaths kill_twice(const std::string& path, const Trace& trace, const std::function<void()>& recovery,
                   const LookTwice& look, const KillOptions& options) {
+  if (!has_file(trace)) throw std::invalid_argument("kill_twice: the trace has no file");
   const auto states = states_of(trace, {});
   Deaths deaths{.points = trace.instructions(), .failures = {}};
   Placer placer(path, trace);
@@ -95,13 +99,15 @@ Deaths kill_twice(const std::string& path, const Trace& trace, const std::functi
   std::size_t events = 0;
   KillOptions inner = options;
   inner.wanted = nullptr;
+  TraceOptions again = options.trace;
+  again.first = nullptr;
   for (const State& s : states) {
-    if (deaths.failures.size() >= options.failures_max) break;
+    if (deaths.failures.size() >= std::max<std::uint64_t>(options.failures_max, 1)) break;
     if (options.wanted && !options.wanted(s.death)) continue;
     for (; events < s.events; ++events) image.next();
     placer.place(image.exists(), image.bytes());
     const std::string first = "first killed after instruction " + std::to_string(s.death.instruction) + ", then ";
-    const auto cleaning = record_file(path, recovery, {.patience = options.trace.patience});
+    const auto cleaning = record_file(path, recovery, again);
     if (!cleaning) {
       deaths.failures.push_back(first + "the recovery cannot be recorded: " + cleaning.error().message());
       continue;

@@ -6,7 +6,18 @@
 
 namespace durra::testing {
 
-enum class Ended : std::uint32_t { running, done, threw, forks, other_file, too_large, missed, unsupported };
+enum class Ended : std::uint32_t {
+  running,
+  done,
+  threw,
+  forks,
+  threads,
+  other_file,
+  no_access,
+  too_large,
+  missed,
+  unsupported
+};
 
 struct LoggedEvent {  // its bytes follow, padded to 8
   Event::Kind kind;
@@ -18,7 +29,7 @@ struct Log {
   Ended ended;
   std::uint64_t instructions;
   std::uint64_t used;   // bytes of events
-  std::uint64_t where;  // missed: the address of the instruction
+  std::uint64_t where;  // missed, forks: the address of the instruction; threads: how many; no_access: errno
   const std::byte* events() const noexcept { return reinterpret_cast<const std::byte*>(this + 1); }
 
   // False when there is no room.

@@ -2,17 +2,16 @@
 #include "tests/testing/looker.h"
 
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <exception>
 #include <new>
+#include <system_error>
+
+#include "tests/testing/process.h"
 
 namespace durra::testing {
 namespace {
@@ -47,7 +46,7 @@ class SharedReport {
 std::string looked_at(const Looks& looks, std::size_t i, std::chrono::seconds patience) {
   try {
     const auto look = looks.look(i);
-    ::alarm(static_cast<unsigned>(patience.count()));
+    end_after(patience);
     return look();
   } catch (const std::exception& e) {
     return e.what();
@@ -58,12 +57,11 @@ std::string looked_at(const Looks& looks, std::size_t i, std::chrono::seconds pa
 
 [[noreturn]] void look_from(std::size_t begin, const Looks& looks, std::chrono::seconds patience,
                             const SharedReport& report) {
-  ::signal(SIGALRM, SIG_DFL);
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  begin_child();
   for (std::size_t i = begin; i < looks.count; ++i) {
     report->at = i;
     const std::string story = looked_at(looks, i, patience);
-    ::alarm(0);
+    end_after({});
     if (!story.empty()) {
       report.tell(story);
       std::fflush(nullptr);
@@ -88,16 +86,15 @@ std::uint64_t look_at_all(const Looks& looks, std::chrono::seconds patience, std
                           std::vector<std::string>& failures) {
   const SharedReport report;
   std::uint64_t done = 0;
-  while (done < looks.count && failures.size() < failures_max) {
+  while (done < looks.count && failures.size() < std::max<std::uint64_t>(failures_max, 1)) {
     report->at = done;
     report->size = 0;
     std::fflush(nullptr);
     const pid_t child = ::fork();
-    if (child < 0) throw std::bad_alloc();
+    if (child < 0) throw std::system_error(errno, std::generic_category(), "fork");
     if (child == 0) look_from(done, looks, patience, report);
     int status = 0;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
+    (void)wait_for(child, status);  // where nobody may know how it ended, its report tells
     if (report->at == looks.count && WIFEXITED(status) && WEXITSTATUS(status) == 0) return looks.count;
     const std::size_t at = std::min<std::size_t>(report->at, looks.count - 1);
     failures.push_back(looks.story(at) + end_of(status, report));
@@ -112,11 +109,14 @@ std::string said(const std::vector<std::string_view>& words) {
   return all;
 }
 
+bool has_file(const Trace& trace) {
+  const auto& all = trace.events();
+  return std::any_of(all.begin(), all.end(), [](const Event& e) { return e.kind == Event::Kind::file; });
+}
+
 Result<Trace> record_file(const std::string& path, const std::function<void()>& code, const TraceOptions& options) {
   auto trace = record(path, code, options);
-  const auto is_file = [](const Event& e) { return e.kind == Event::Kind::file; };
-  if (trace && std::none_of(trace->events().begin(), trace->events().end(), is_file))
-    return Error{Code::not_found, 0, 0, "the code makes no file"};
+  if (trace && !has_file(*trace)) return Error{Code::not_found, 0, 0, "the code makes no file"};
   return trace;
 }
 

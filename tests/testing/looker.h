@@ -20,13 +20,15 @@ struct Looks {
 };
 
 // One process looks until it finds something wrong or dies of it; then another goes on behind that.  Ends when there
-// are so many failures.  How many looks there were.
+// are so many failures (at least one).  How many looks there were.
 std::uint64_t look_at_all(const Looks&, std::chrono::seconds patience, std::uint64_t failures_max,
                           std::vector<std::string>& failures);
 
 // The words for a story: `, said "a", said "b"`.
 std::string said(const std::vector<std::string_view>& words);
 
+// Whether there is a file in it, then or later: without one there is nothing to look at.
+bool has_file(const Trace&);
 // record(), and `not_found` where there is no file.
 Result<Trace> record_file(const std::string& path, const std::function<void()>& code, const TraceOptions&);
 

@@ -24,11 +24,19 @@ void check(bool good, const std::string& what) {
 // A second name keeps the inode while the file is not to be there.
 struct Placer::Kept {
   std::string path, name;
-  timespec changed;
-  int fd;
-  struct stat file;
-  std::byte* view;
+  timespec changed{};
+  int fd = -1;
+  bool has_name = false;
+  struct stat file {};
+  const std::byte* view = nullptr;
 
+  Kept() = default;
+  Kept(const Kept&) = delete;
+  ~Kept() {
+    if (view != nullptr) ::munmap(const_cast<std::byte*>(view), kSizeMax);
+    if (fd >= 0) ::close(fd);
+    if (has_name) ::unlink(name.c_str());
+  }
   bool is_at_path() const {
     struct stat now;
     return ::stat(path.c_str(), &now) == 0 && now.st_ino == file.st_ino && now.st_dev == file.st_dev;
@@ -45,7 +53,10 @@ struct Placer::Kept {
       check(::ftruncate(fd, static_cast<off_t>(bytes.size())) == 0, "ftruncate " + path);
     for (std::size_t at = 0; at < bytes.size(); at += kPage) {
       const std::size_t size = std::min(kPage, bytes.size() - at);
-      if (std::memcmp(view + at, bytes.data() + at, size) != 0) std::memcpy(view + at, bytes.data() + at, size);
+      // Written, not stored: a full disk is an error then, and no signal.
+      if (std::memcmp(view + at, bytes.data() + at, size) != 0)
+        check(::pwrite(fd, bytes.data() + at, size, static_cast<off_t>(at)) == static_cast<ssize_t>(size),
+              "write " + path);
     }
     const timespec times[2] = {changed, changed};
     check(::futimens(fd, times) == 0, "futimens " + path);
@@ -61,17 +72,14 @@ Placer::Placer(std::string path, const Trace& trace) : kept_(std::make_unique<Ke
                static_cast<long>(trace.changed_ns() % 1'000'000'000)};
   k.fd = ::open(k.path.c_str(), O_RDWR | O_CLOEXEC);
   check(k.fd >= 0 && ::fstat(k.fd, &k.file) == 0, "open " + k.path);
-  check(::link(k.path.c_str(), k.name.c_str()) == 0, "link " + k.name);
-  void* const view = ::mmap(nullptr, kSizeMax, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, k.fd, 0);
+  k.has_name = ::link(k.path.c_str(), k.name.c_str()) == 0;
+  check(k.has_name, "link " + k.name);
+  void* const view = ::mmap(nullptr, kSizeMax, PROT_READ, MAP_SHARED, k.fd, 0);
   check(view != MAP_FAILED, "mmap " + k.path);
-  k.view = static_cast<std::byte*>(view);
+  k.view = static_cast<const std::byte*>(view);
 }
 
-Placer::~Placer() {
-  ::munmap(kept_->view, kSizeMax);
-  ::close(kept_->fd);
-  ::unlink(kept_->name.c_str());
-}
+Placer::~Placer() = default;
 
 void Placer::place(bool exists, std::string_view bytes) {
   if (!exists) {

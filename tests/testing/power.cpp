@@ -39,7 +39,9 @@ class Replacer {
     const int fd = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     check(fd >= 0, "open " + path_);
     const bool good = written(fd, bytes);
+    const int why = errno;
     ::close(fd);
+    errno = why;
     check(good, "write " + path_);
   }
 
@@ -97,7 +99,7 @@ std::vector<Planned> planned(const Trace& trace, const CutOptions& options) {
   std::vector<Planned> plan;
   std::set<std::tuple<bool, std::uint64_t, std::size_t>> known;
   const auto& events = trace.events();
-  if (events.empty() || options.images == 0) return plan;
+  if (options.images == 0) return plan;
   Chance chance(options.seed);
   auto places = places_by_chance(trace, options.images, behind_marks(trace), chance);
   const bool made = events[0].kind != Event::Kind::file || events[0].instruction != 0;
@@ -137,6 +139,7 @@ Result<Cuts> cut_everywhere(const std::string& path, const std::function<void()>
 }
 
 Cuts cut_everywhere(const std::string& path, const Trace& trace, const LookAtCut& look, const CutOptions& options) {
+  if (!has_file(trace)) throw std::invalid_argument("cut_everywhere: the trace has no file");
   const auto plan = planned(trace, options);
   Cuts cuts{.images = options.images, .different = plan.size(), .failures = {}};
   const Replacer replacer(path, trace);

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 
 #include "tests/testing/decode.h"
 #include "tests/testing/watched.h"
@@ -103,8 +104,9 @@ void note_flushing_write(Stepper& s, const Call& c, std::uint64_t written) noexc
     s.file.flushed_range(static_cast<int>(a[0]), a[3], written, s.instruction);
 }
 
-void after_call(Stepper& s, const mcontext_t& m) noexcept {
+void after_call(Stepper& s, mcontext_t& m) noexcept {
   const Call& c = s.call;
+  if (c.number == SYS_rt_sigprocmask) m.gregs[REG_RSI] = static_cast<greg_t>(c.arguments[1]);  // the code's own mask
   const auto result = m.gregs[REG_RAX];
   const bool failed = result < 0 && result > -4096;
   if (!s.file.is_there())
@@ -154,9 +156,17 @@ void clear_trap_flag() noexcept {
                    : "memory", "cc");
 }
 
-void handle_traps() noexcept {
+// Traps are the thread's own: what another one stores would be told of a wrong instruction, or missed.
+std::uint64_t other_threads() {
+  std::uint64_t all = 0;
+  for ([[maybe_unused]] const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) ++all;
+  return all - 1;
+}
+
+bool handle_traps() noexcept {
   constexpr std::size_t kStack = 256 << 10;
   void* const stack = ::mmap(nullptr, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (stack == MAP_FAILED) return false;
   const stack_t alternate{stack, 0, kStack};
   struct sigaction action {};
   action.sa_sigaction = on_trap;
@@ -167,21 +177,22 @@ void handle_traps() noexcept {
   ::sigemptyset(&trap);
   ::sigaddset(&trap, SIGTRAP);
   ::sigprocmask(SIG_UNBLOCK, &trap, nullptr);
-  ::sigaltstack(&alternate, nullptr);
-  ::sigaction(SIGTRAP, &action, nullptr);
+  return ::sigaltstack(&alternate, nullptr) == 0 && ::sigaction(SIGTRAP, &action, nullptr) == 0;
 }
 
 }  // namespace
 
 void step_through(const std::string& path, const std::function<void()>& code, std::uint64_t size_max, Log& log) {
+  if (const std::uint64_t others = other_threads()) give_up(log, Ended::threads, others);
   static Stepper s{.file = {path.c_str(), size_max, log}, .log = log};
   s.file.look_for_file(0);
   stepper = &s;
-  handle_traps();
+  if (!handle_traps()) give_up(log, Ended::unsupported);
   set_trap_flag();
   code();
   clear_trap_flag();
   stepper = nullptr;
+  if (s.instruction == 0) give_up(log, Ended::unsupported);  // nothing traps here
   log.instructions = s.instruction;
   if (s.file.is_there() && s.file.compare_all(s.instruction)) give_up(log, Ended::missed);
   log.ended = !s.file.is_there() || s.file.still_has_its_name() ? Ended::done : Ended::other_file;

@@ -2,7 +2,6 @@
 #include <durra/testing/stores.h>
 #include <signal.h>
 #include <sys/statvfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,8 +11,10 @@
 #include <filesystem>
 #include <sstream>
 #include <stdexcept>
+#include <system_error>
 
 #include "format/checksum.h"
+#include "tests/testing/process.h"
 
 namespace durra::testing {
 namespace {
@@ -65,17 +66,22 @@ void die() {
 bool dies(const std::function<void()>& act) {
   std::fflush(nullptr);
   const pid_t child = ::fork();
-  if (child < 0) throw std::runtime_error("fork");
+  if (child < 0) throw std::system_error(errno, std::generic_category(), "fork");
   if (child == 0) {
+    begin_child();
+    end_after(std::chrono::minutes(1));
     try {
       act();
     } catch (const std::exception& e) {
       std::fprintf(stderr, "in the process to be killed: %s\n", e.what());
+    } catch (...) {
+      std::fprintf(stderr, "in the process to be killed: something was thrown\n");
     }
     ::_exit(1);
   }
   int status = 0;
-  return ::waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+  if (!wait_for(child, status)) throw std::system_error(errno, std::generic_category(), "waitpid");
+  return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
 
 std::uint64_t crowd_key(const Store& store, std::uint64_t i) { return format::id_of(tag_of_crowd(i), seed_of(store)); }
@@ -152,9 +158,13 @@ std::string Stores::changed(const Model& after, const Edits& all) {
   }
   return "ok";
 }
-void Stores::look_up(const Model& m) {
-  for (const auto& [n, value] : m.now)
-    if (const auto r = handle(0).get(key(n)); r && r->stamp() != stamps.newest(n)) (void)stamps.add(n, r->stamp());
+std::string Stores::look_up(const Model& m) {
+  for (const auto& [n, value] : m.now) {
+    const auto r = handle(0).get(key(n));
+    if (!r || r->stamp() == stamps.newest(n)) continue;
+    if (const auto said = changed(n, r->stamp()); said != "ok") return said;
+  }
+  return "ok";
 }
 
 std::string Stores::differs(const Contents& expected, const Result<Record>& found, const Name& n) const {

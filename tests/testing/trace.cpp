@@ -3,16 +3,14 @@
 
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <exception>
 
 #include "tests/testing/log.h"
+#include "tests/testing/process.h"
 #include "tests/testing/stepper.h"
 
 namespace durra::testing {
@@ -27,8 +25,8 @@ std::shared_ptr<Log> make_log() {
 
 [[noreturn]] void be_recorded(const std::string& path, const std::function<void()>& code, const TraceOptions& options,
                               Log& log) {
-  ::signal(SIGALRM, SIG_DFL);
-  ::alarm(static_cast<unsigned>(options.patience.count()));
+  begin_child();
+  end_after(options.patience);
   try {
     if (options.first) options.first();
     step_through(path, code, options.size_max, log);
@@ -55,6 +53,10 @@ Result<void> verdict(const Log& log, int status) {
     case Ended::too_large: return Error{Code::too_large, 0, 0, "the file, or the record of what happened to it"};
     case Ended::missed:
       return Error{Code::unsupported, 0, log.where, "an instruction that stores elsewhere than it says"};
+    case Ended::no_access:
+      return Error{Code::io, static_cast<std::uint16_t>(log.where), 0, "the file cannot be opened, or is a link"};
+    case Ended::threads:
+      return Error{Code::unsupported, 0, log.where, "`first` left a thread behind, whose stores nobody would see"};
     case Ended::unsupported: return Error{Code::unsupported, 0, 0, "tracing needs x86-64 Linux and /proc"};
     case Ended::running: break;
   }
@@ -97,8 +99,7 @@ Result<Trace> record(const std::string& path, const std::function<void()>& code,
   if (child < 0) return Error{Code::io, static_cast<std::uint16_t>(errno), 0, "fork"};
   if (child == 0) be_recorded(path, code, options, *log);
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) return Error{Code::io, static_cast<std::uint16_t>(errno), 0, "waitpid"};
+  if (!wait_for(child, status)) return Error{Code::io, static_cast<std::uint16_t>(errno), 0, "waitpid"};
   if (auto good = verdict(*log, status); !good) return good.error();
   trace.instructions_ = log->instructions;
   trace.events_ = events_of(*log);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 namespace durra::testing {
@@ -64,7 +65,8 @@ std::uint64_t Watched::size_now() const noexcept {
 
 void Watched::look_for_file(std::uint64_t instruction) noexcept {
   const int fd = ::open(path_, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) return;
+  if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) return;
+  if (fd < 0) give_up(log_, Ended::no_access, static_cast<std::uint64_t>(errno));
   struct stat s;
   fd_ = fd;
   if (::fstat(fd, &s) != 0) give_up(log_, Ended::other_file);

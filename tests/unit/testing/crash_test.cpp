@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
 #include <stdexcept>
 
@@ -125,6 +126,40 @@ TEST(KillEverywhere, looks_that_die_or_do_not_end_are_failures_and_the_others_go
   EXPECT_NE(deaths->failures[1].find("thrown on purpose"), std::string::npos) << deaths->failures[1];
   EXPECT_NE(deaths->failures[2].find("does not come to an end"), std::string::npos) << deaths->failures[2];
   EXPECT_EQ(deaths->looks, deaths->images);
+}
+
+TEST(KillEverywhere, a_trace_without_a_file_is_refused) {
+  const test::Scratch scratch;
+  const auto trace = record(scratch / "none", [] { mark("done"); }).value();
+  EXPECT_THROW(kill_everywhere(scratch / "none", trace, [](const Death&) { return ""; }), std::invalid_argument);
+  const auto look = [](const Death&, const Death&) { return ""; };
+  EXPECT_THROW(kill_twice(
+                   scratch / "none", trace, [] {}, look),
+               std::invalid_argument);
+}
+
+TEST(KillEverywhere, one_failure_is_looked_for_at_least) {
+  Bank bank;
+  auto options = bank.opened();
+  options.failures_max = 0;
+  const auto deaths = kill_everywhere(
+      bank.path, [&] { bank.s->put("anna", "1").value(); }, [](const Death&) { return "planted"; }, options);
+  ASSERT_TRUE(deaths) << deaths.error().message();
+  EXPECT_EQ(deaths->failures.size(), 1u);
+}
+
+TEST(KillTwice, what_holds_for_the_code_holds_for_the_recovery) {
+  Bank bank;
+  auto options = bank.opened();
+  options.trace.size_max = 1_MiB;  // of the file
+  options.failures_max = 1;
+  const auto deaths = kill_twice(
+      bank.path, [&] { bank.s->put("anna", "100").value(); },
+      [&] { bank.open().put("large", std::string(1'200'000, 'x')).value(); },
+      [](const Death&, const Death&) { return ""; }, options);
+  ASSERT_TRUE(deaths) << deaths.error().message();
+  ASSERT_EQ(deaths->failures.size(), 1u);
+  EXPECT_NE(deaths->failures[0].find("cannot be recorded"), std::string::npos) << deaths->failures[0];
 }
 
 TEST(KillTwice, a_recovery_that_is_killed_is_begun_again) {

@@ -2,7 +2,11 @@
 #include <durra/testing/commands.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <map>
+#include <set>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 
 namespace durra::testing {
@@ -115,10 +119,40 @@ TEST(Stores, crowds_share_one_slot_of_the_index) {
   EXPECT_EQ(stats(s.handle(0)).value().live_records, before.live_records + 40);
 }
 
+TEST(Stores, notice_a_stamp_that_goes_back_behind_their_back) {
+  Stores s;
+  Model m;
+  m.put("a", "1");
+  s.handle(0).put("a", "1").value();
+  EXPECT_EQ(s.look_up(m), "ok");
+  ASSERT_TRUE(s.stamps.add("a", Stamp{static_cast<std::uint64_t>(s.stamps.newest("a")) + 1'000}));
+  s.handle(0).put("a", "2").value();
+  EXPECT_EQ(s.look_up(m), "ok, but the stamp of \"a\" is not later than the one before");
+}
+
+// The size that bounds how many there are does not bound what they are: once no batch had a condition.
+TEST(Generators, batches_have_conditions_of_all_kinds_and_keys_of_a_crowd) {
+  std::map<std::string, int> of;
+  std::set<Name> crowd;
+  for (std::uint64_t seed = 0; seed < 500; ++seed) {
+    const Edits all = some_edits(8)(rc::Random(seed), 100).value();
+    EXPECT_LE(all.size(), 8u);
+    for (const Edit& e : all) {
+      ++of[e.seen ? text(*e.seen) : "none at all"];
+      if (e.name.kind == Name::Kind::crowd) crowd.insert(e.name);
+    }
+  }
+  EXPECT_EQ(of.size(), 4u);
+  for (const auto& [condition, count] : of) EXPECT_GT(count, 100) << condition;
+  EXPECT_GT(crowd.size(), 32u);
+}
+
 TEST(Deaths, leave_no_word_unsaid) {
   EXPECT_TRUE(dies([] { die(); }));
   EXPECT_FALSE(dies([] {}));
   EXPECT_FALSE(dies([] { throw std::runtime_error("planted"); }));
+  EXPECT_FALSE(dies([] { throw 1; }));
+  EXPECT_FALSE(dies([] { std::abort(); }));
 }
 
 }  // namespace

@@ -315,5 +315,12 @@ TEST(CutEverywhere, code_that_makes_no_file_is_an_error) {
   EXPECT_EQ(cuts.error().code, Code::not_found);
 }
 
+// As that of a wrong path: nothing would be looked at, and nothing wrong be found.
+TEST(CutEverywhere, a_trace_without_a_file_is_refused) {
+  const test::Scratch scratch;
+  const auto trace = record(scratch / "none", [] { mark("done"); }).value();
+  EXPECT_THROW(cut_everywhere(scratch / "none", trace, [](const Cut&) { return ""; }), std::invalid_argument);
+}
+
 }  // namespace
 }  // namespace durra::testing

@@ -6,11 +6,13 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <map>
 #include <set>
 #include <stdexcept>
+#include <thread>
 
 #include "tests/support/scratch.h"
 
@@ -219,6 +221,23 @@ TEST(Trace, what_it_cannot_follow_is_refused) {
   EXPECT_STREQ(code_of([](volatile char*) { ::raise(SIGTERM); }), "invalid");
   EXPECT_STREQ(code_of([](volatile char*) { ::_exit(0); }), "invalid");
   EXPECT_STREQ(code_of([&](volatile char*) { ::unlink(toy.path.c_str()); }), "invalid");
+}
+
+TEST(Trace, a_file_that_cannot_be_looked_at_is_an_error) {
+  Toy toy;
+  const std::string link = toy.scratch / "link";
+  ASSERT_EQ(::symlink(toy.path.c_str(), link.c_str()), 0);
+  const auto trace = record(link, [] {});
+  ASSERT_FALSE(trace);
+  EXPECT_EQ(trace.error().code, Code::io);
+  EXPECT_EQ(trace.error().errno_value, ELOOP);
+}
+
+TEST(Trace, a_thread_that_it_would_not_see_is_refused) {
+  Toy toy;
+  const auto trace = record(toy.path, [] {}, {.first = [] { std::thread([] { ::pause(); }).detach(); }});
+  ASSERT_FALSE(trace);
+  EXPECT_EQ(trace.error().code, Code::unsupported);
 }
 
 TEST(Trace, code_that_never_ends_is_given_up) {

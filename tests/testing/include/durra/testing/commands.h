@@ -1,5 +1,5 @@
-// Commands for RapidCheck's state machines: everything that may be done to a store, with a Model that says what must
-// come of it.  A failure is shrunk to the shortest history that fails.
+// Commands for RapidCheck's state machines: what may be done to a store and its records (typed things, blocks and waits
+// aside), with a Model that says what must come of it.  A failure is shrunk to the shortest history that fails.
 //
 //   Stores stores;
 //   rc::state::check(Model{}, stores, any_command());
@@ -7,7 +7,7 @@
 // Some of them, and your own beside them:
 //
 //   struct Transfer : durra::testing::Command { ... };           // apply(Model&), run(const Model&, Stores&), show
-//   rc::state::check(Model{}, stores, rc::state::gen::execOneOfWithArgs<Transfer, Put, Die, Reopen>());
+//   rc::state::check(Model{}, stores, rc::state::gen::execOneOfWithArgs<Transfer, DoPut, DoDie, DoReopen>());
 #pragma once
 #include <durra/testing/commands/care.h>
 #include <durra/testing/commands/change.h>

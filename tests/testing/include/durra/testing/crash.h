@@ -17,7 +17,7 @@
 // there.  Of the dead nothing else is left: neither its locks nor its memory.  What the death does to other files and
 // to memory shared otherwise is not shown.
 //
-// The file's modification time is put back to what it was before the code ran, since durra takes a file that was
+// The file's modification time is put back to what it was before `first` ran, since durra takes a file that was
 // changed after its last use for a copy restored in place.  Blocks that were given back to the file system are zeros.
 #pragma once
 #include <durra/testing/trace.h>
@@ -38,7 +38,7 @@ struct Death {
   std::uint64_t instruction;           // the first that left it
   std::uint64_t instructions;          // how many leave it, all passages together
   bool exists;                         // whether there is a file
-  std::vector<std::string_view> said;  // by mark(), in order
+  std::vector<std::string_view> said;  // by mark(), in order; they live as long as the call
 };
 
 // What is wrong, "" if nothing is.  Runs in a forked process of its own (many states in one, as long as it survives
@@ -51,7 +51,7 @@ struct KillOptions {
   std::chrono::seconds patience{10};  // for one look
   // Of the states only these are looked at; all, unless given.
   std::function<bool(const Death&)> wanted{};
-  std::uint64_t failures_max = 20;  // then it ends
+  std::uint64_t failures_max = 20;  // then it ends; at least 1
 };
 
 struct Deaths {
@@ -62,15 +62,22 @@ struct Deaths {
   std::vector<std::string> failures;
 };
 
-// Errors: those of record().
+// At the path there is afterwards what was looked at last, or nothing if that was no file; a second name of it,
+// `path.kept…`, is there meanwhile, so the file system must have hard links.  A process with other threads may call
+// this if the code needs no lock that they may hold.
+// `failures` empty says little if `looks` is no more than 1: the code did nothing to the file, or nothing was wanted.
+// Errors: those of record(), and `not_found` if the code makes no file.  std::runtime_error, also std::system_error:
+// the file cannot be opened, linked or mapped (64 GiB of addresses), or no process forked.  What goes wrong when a
+// state is put there is a failure of its look.
 Result<Deaths> kill_everywhere(const std::string& path, const std::function<void()>& code, const Look&,
                                const KillOptions& = {});
 
-// The same for a trace that was recorded at this path.
+// The same for a trace that was recorded at this path, where the file still is.  std::invalid_argument: it has no file.
 Deaths kill_everywhere(const std::string& path, const Trace&, const Look&, const KillOptions& = {});
 
 // The same once more for who cleans up: at each wanted state of `code`, `recovery` runs and is traced, and `look` sees
-// each state that it passes through.  `look` gets the first death and the second; said are the words of both.
+// each state that it passes through.  `look` gets the first death and the second; said are the words of both.  Of the
+// options' trace all but `first` holds for the recovery too.
 using LookTwice = std::function<std::string(const Death& first, const Death& second)>;
 Result<Deaths> kill_twice(const std::string& path, const std::function<void()>& code,
                           const std::function<void()>& recovery, const LookTwice&, const KillOptions& = {});

@@ -58,19 +58,18 @@ inline rc::Gen<Condition> some_condition() {
 
 // A put or an erase; two in five on a condition, which mostly holds.
 inline rc::Gen<Edit> some_edit() {
-  const auto condition = rc::gen::map(rc::gen::inRange(0, 10), [](int i) -> std::optional<Condition> {
-    if (i < 6) return {};
-    return i == 9 ? Condition::stale : i == 8 ? Condition::none : Condition::current;
-  });
+  using Seen = std::optional<Condition>;
+  const auto condition = rc::gen::weightedElement<Seen>(
+      {{6, Seen()}, {2, Condition::current}, {1, Condition::none}, {1, Condition::stale}});
   return rc::gen::apply(
       [](const Name& n, bool erase, const Payload& v, std::optional<Condition> seen) {
         return Edit{n, erase ? std::optional<Payload>() : v, seen};
       },
       some_name(), rc::gen::arbitrary<bool>(), some_payload(), condition);
 }
-// At most `size_max` of them.
+// At most `size_max` of them.  RapidCheck's size, which would also bound what an edit is made of, bounds their number.
 inline rc::Gen<Edits> some_edits(int size_max = 8) {
-  return rc::gen::resize(size_max, rc::gen::container<Edits>(some_edit()));
+  return rc::gen::resize(size_max, rc::gen::container<Edits>(rc::gen::resize(rc::kNominalSize, some_edit())));
 }
 
 }  // namespace durra::testing

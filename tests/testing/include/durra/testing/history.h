@@ -6,7 +6,7 @@
 //   Operation op = put("k", "v1");                  // each thread notes its own operations in a vector of its own
 //   op.invoked = clock.tick();
 //   auto result = store.put("k", "v1");
-//   op.respond(clock.tick(), static_cast<bool>(result));
+//   if (result) op.respond(clock.tick());           // an error of a plain put leaves it pending
 //   ...
 //   Verdict v = linearizable(all_operations);       // of all threads, in any order
 //   if (!v) std::cout << v.story;
@@ -47,10 +47,12 @@ struct Operation {
   std::vector<Seen> seen{};
   bool done = true;  // false: refused, for a condition did not hold; nothing was changed
   std::uint64_t invoked = 0;
-  // kPending: nobody knows (its process was killed): it happened, at some instant from then on, or it did not.
+  // Greater than `invoked`.  kPending: nobody knows (its process was killed, or a change without condition failed, as
+  // with `full`): it happened, at some instant from then on, or it did not.
   std::uint64_t responded = kPending;
   std::string name{};  // for the story
 
+  // `was_done` false is for conditions that did not hold, and for erase() of nothing.
   void respond(std::uint64_t now, bool was_done = true) {
     responded = now;
     done = was_done;
@@ -79,7 +81,8 @@ struct Verdict {
   // An order that explains everything, as indices of the operations, keys that nothing joins one after the other; what
   // is not in it did not happen.
   std::vector<std::size_t> order{};
-  // Operations that contradict each other and of which none can be left out; the others may be forgotten.
+  // Operations that contradict each other and of which none can be left out; the others may be forgotten.  Where more
+  // than 300 are tangled: all of those that were answered.
   std::vector<std::size_t> offending{};
   std::string story{};  // the offending ones, in the order of their invocation
   explicit operator bool() const noexcept { return linearizable; }
@@ -87,7 +90,8 @@ struct Verdict {
 
 // The search of Wing and Gong (JPDC 1993) with Lowe's memory of what was tried (CCPE 2017).  Keys that no operation
 // joins are judged apart (Horn and Kroening, FORTE 2015): so the time it takes is for the longest tangle of operations
-// that overlap and touch the same keys.  `initial`: what the store held before all of them.
+// that overlap and touch the same keys: of n it grows with n² at least, and without bound where many overlap; each
+// state that was tried takes n/8 bytes and the keys' values.  Thread-safe.  `initial`: what the store held before.
 Verdict linearizable(const std::vector<Operation>&, const std::map<std::string, std::string>& initial = {});
 
 }  // namespace durra::testing

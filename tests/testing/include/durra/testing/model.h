@@ -44,7 +44,7 @@ struct Name {
   Name(std::string s) : kind(Kind::text), text(std::move(s)) {}
   template <std::integral I>
   explicit Name(I n, Kind k = Kind::number) : kind(k), number(static_cast<std::uint64_t>(n)) {}
-  static Name crowd(std::uint64_t i) { return Name(i, Kind::crowd); }
+  static Name crowd(std::uint64_t i) { return Name(i & 0xffff, Kind::crowd); }  // there are 65,536
   static Name event(std::uint64_t i) { return Name(i, Kind::event); }
   auto operator<=>(const Name&) const = default;
 };

@@ -54,7 +54,7 @@ struct CutOptions {
   std::uint64_t images = 10'000;      // cuts.  Equal files with equal marks are looked at once
   std::uint64_t seed = 1;             // the same makes the same cuts of the same trace
   std::chrono::seconds patience{10};  // for one look
-  std::uint64_t failures_max = 20;    // then it ends
+  std::uint64_t failures_max = 20;    // then it ends; at least 1
 };
 
 struct Cuts {
@@ -65,12 +65,15 @@ struct Cuts {
 };
 
 // At the path there is afterwards what was looked at last, or nothing if that was no file.
+// A process with other threads may call this if the code needs no lock that they may hold.
+// `failures` empty says little if `looks` is no more than 1: the code did nothing to the file.
 // Errors: those of record(), and `not_found` if the code makes no file.
 Result<Cuts> cut_everywhere(const std::string& path, const std::function<void()>& code, const LookAtCut&,
                             const CutOptions& = {});
 
 // The same for a trace.  The path is that of the recorded file, which is still there, or another, in any file system.
-// std::runtime_error: the file cannot be replaced.
+// std::invalid_argument: the trace has no file.  std::runtime_error, also std::system_error: what is at the path cannot
+// be opened, or no process forked; a file that cannot be replaced is a failure of its look.
 Cuts cut_everywhere(const std::string& path, const Trace&, const LookAtCut&, const CutOptions& = {});
 
 }  // namespace durra::testing

@@ -3,9 +3,10 @@
 //   Stores stores;                                   // a small store in a folder of its own
 //   Model model;
 //   stores.put(0, "a", "1"), model.put("a", "1");    // by handle 0
+//   stores.handles.push_back(open(stores.path, stores.options).value());
 //   stores.differs(model, 1);                        // what handle 1 shows otherwise: "" for nothing
 //
-// One thread at a time.
+// There is one handle at first; numbers of handles wrap.  One thread at a time.
 #pragma once
 #include <durra/care.h>
 #include <durra/testing/model.h>
@@ -18,7 +19,8 @@
 namespace durra::testing {
 
 // A new folder; removed, with all in it, by the process that made it.  In /dev/shm where that has 256 MiB left, else,
-// or if a `disk` is asked for, which Durability::power needs, in $TMPDIR or /tmp.
+// or if a `disk` is asked for, which Durability::power needs, in $TMPDIR or /tmp (set TMPDIR where that is a tmpfs).
+// std::runtime_error: it cannot be made.
 class Folder {
  public:
   enum class Where { fast, disk };
@@ -38,7 +40,8 @@ Options small_store();
 
 // Kills this process: SIGKILL.
 [[noreturn]] void die();
-// Runs `act` in a forked process, which opens the store itself.  True: it was killed; false: it came to its end.
+// Runs `act` in a forked process, which opens the store itself.  True: SIGKILL ended it; false: something else did
+// (what it threw is told on stderr), or a minute was not enough.  std::system_error: it could not be forked.
 bool dies(const std::function<void()>& act);
 
 // The i-th of 65,536 integer keys that this store's index cannot tell apart by their hashes.
@@ -46,7 +49,7 @@ std::uint64_t crowd_key(const Store&, std::uint64_t i);
 
 class Stores {
  public:
-  explicit Stores(const Options& = small_store());
+  explicit Stores(const Options& = small_store());  // throws what Result::value() does if it cannot be made
 
   // What commands use as they like.
   const Options options;
@@ -72,7 +75,7 @@ class Stores {
   std::string append(std::size_t by, const Payload&);
   std::string changed(const Name&, Stamp);          // notes it: "ok"
   std::string changed(const Model&, const Edits&);  // by a batch, whose model this is after it: all of one stamp
-  void look_up(const Model&);                       // somebody else changed something: notes all stamps
+  [[nodiscard]] std::string look_up(const Model&);  // somebody else changed something: notes all stamps
 
   // Comparisons: "" or what is different.
   std::string differs(const Contents&, const Result<Record>&, const Name&) const;

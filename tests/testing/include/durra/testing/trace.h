@@ -44,8 +44,9 @@ struct Event {
 void mark(std::string_view words) noexcept;
 
 struct TraceOptions {
-  std::function<void()> first{};      // runs in the child too, before the code, and is not recorded
-  std::chrono::seconds patience{60};  // code that has not ended by then never does
+  std::function<void()> first{};  // runs in the child too, before the code, and is not recorded
+  // For `first` and the code, which must not use alarm(); what has not ended by then never does.  0: for ever.
+  std::chrono::seconds patience{60};
   std::uint64_t size_max = 64 << 20;  // of the file
 };
 
@@ -55,7 +56,7 @@ class Trace {
  public:
   std::uint64_t instructions() const noexcept { return instructions_; }
   const std::vector<Event>& events() const noexcept { return events_; }
-  // UTC: when the file was last changed before the code ran; if there was none, when the code began.
+  // UTC, ns: when the file was last changed before `first` and the code ran; if there was none, when they began.
   std::uint64_t changed_ns() const noexcept { return changed_ns_; }
 
  private:
@@ -69,15 +70,19 @@ class Trace {
 // What a system call does counts to the instruction `syscall`; flushes count when they are msync (MS_SYNC), fsync,
 // fdatasync, syncfs, sync, or pwritev2 with RWF_DSYNC or RWF_SYNC, and succeed.  Destructors of what `code` and `first`
 // leave behind in variables outside do not run.
-// Errors: `unsupported` (the machine, or the code forks, starts a thread or another program), `invalid` (it threw,
-// died, or the path was given to another file), `timeout`, `too_large`, `io`.  Why it threw is told on stderr.
+// A process with other threads may call this if neither needs a lock that they may hold.
+// Errors: `unsupported` (the machine; the code forks, starts a thread or another program; `first` left a thread behind,
+// as Durability::interval does; more than 64 mappings of the file; a store that the decoder missed), `invalid` (it
+// threw, died, ended the process, or the path was given to another file), `timeout`, `too_large`, `io` (also: the path
+// is a symbolic link).  Why it threw is told on stderr.
 Result<Trace> record(const std::string& path, const std::function<void()>& code, const TraceOptions& = {});
 
-// The file after the first event, the second, and so on.
+// The file after the first event, the second, and so on, of a trace that must outlive it.
 class Image {
  public:
   explicit Image(const Trace& trace) noexcept : trace_(trace) {}
-  // False when there is no further event.
+  explicit Image(Trace&&) = delete;
+  // False when there is no further event.  What follows is of the event that it came to.
   bool next();
   const Event& event() const noexcept { return trace_.events()[next_ - 1]; }
   std::size_t index() const noexcept { return next_ - 1; }  // of the event

@@ -87,7 +87,7 @@ struct DoDie : Command {
       RC_ASSERT((how == Opened::same_boot || how == Opened::rebuilt));
     }
     const Model after = nextState(m);
-    s.look_up(after);
+    RC_ASSERT(s.look_up(after) == "ok");
     expect_nothing(s.differs(after, 1));
   }
   void show(std::ostream& os) const override {
