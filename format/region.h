@@ -33,6 +33,9 @@ struct RegionWord {
   friend bool operator==(const RegionWord&, const RegionWord&) = default;
 };
 inline constexpr std::uint64_t kGenerationMax = (1ull << 40) - 1;
+// By so much gen_floor rises where lives may have been forgotten: by a rebuild, in a copy.  Odd, so that also the low
+// 16 bits, the tags of words, differ from one time to the next.
+inline constexpr std::uint64_t kGenerationJump = (1ull << 20) + 1;
 std::uint64_t pack(const RegionWord&) noexcept;
 RegionWord unpack(std::uint64_t word) noexcept;
 bool intact(std::uint64_t word) noexcept;  // the crc agrees and no field is out of its range

@@ -1,6 +1,7 @@
 // backup: a compacted copy of one instant, record by record, under their old stamps, while everybody works on.
 #include <cstring>
 
+#include "store/batch.h"
 #include "store/block.h"
 #include "store/copy.h"
 #include "store/snapshot.h"
@@ -23,6 +24,7 @@ Result<Copied> backup(Handle& from, const std::string& path, const Progress& pro
   if (!fresh) return fresh.error();
   Copied copied{};
   const std::uint64_t clock = shared::clock_load(from.space.control());
+  const std::uint64_t floor = shared::raised_load(from.space.control().gen_floor) + format::kGenerationJump;
   while (const RecordRef* r = scan_next(*state)) {
     if (!r->body_intact()) return Error{Code::damaged, 0, r->at, "record checksum mismatch"};
     const bool is_block = r->shape.kind == format::RecordKind::block;
@@ -35,6 +37,8 @@ Result<Copied> backup(Handle& from, const std::string& path, const Progress& pro
       return {};
     };
     const std::uint64_t stamp = durra::detail::fill(from, *r);
+    // The copy's check would say of a rotten stamp that it is the right one.
+    if (stamp == 0 || stamp_if_version(from, *r) != stamp) return no_version(*r);
     if (auto added = fresh->add(key_of(from, *r), r->shape, stamp, write, is_block ? &head : nullptr); !added)
       return added.error();
     ++copied.records;
@@ -43,7 +47,7 @@ Result<Copied> backup(Handle& from, const std::string& path, const Progress& pro
       return Error{Code::timeout, 0, 0, "stopped as asked"};
   }
   if (auto damage = scan_status(*state)) return *damage;
-  if (auto done = fresh->finish(clock); !done) return done.error();
+  if (auto done = fresh->finish(clock, floor); !done) return done.error();
   return copied;
 }
 

@@ -34,9 +34,7 @@ bool all_dead_by_hint(Handle& h, std::uint64_t r, const RegionWord& w) noexcept 
 // COMPACTING(me) keeps creators out; every pin is younger than the sealing, so nothing is on its way into the index.
 bool try_retire(Handle& h, LocalSeat& seat, std::uint64_t r, const RegionWord& w) noexcept {
   format::Descriptor& d = h.space.descriptor(r);
-  const std::uint64_t sealed_in = shared::epoch_of(d.seal_epoch);
-  move_epoch_past(h, sealed_in);
-  if (oldest_pin(h) <= sealed_in) return false;
+  if (!pins_are_younger(h, d)) return false;
   RegionWord mine = w;
   mine.state = RegionState::compacting;
   mine.owner = seat.number;

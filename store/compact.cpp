@@ -84,6 +84,9 @@ Moved move_record(Handle& h, LocalSeat& seat, const RecordRef& r) {
     if (!newest) done = Moved::blocked;
     if (done == Moved::blocked) break;
     const std::uint64_t stamp = *newest ? fill(h, *newest) : 0;
+    // A copy's check would say of a rotten stamp that it is the right one.
+    if (*newest && (stamp == 0 || stamp_if_version(h, *newest) != stamp)) done = Moved::blocked;
+    if (done == Moved::blocked) break;
     if (newest->at != r.at) {
       // The head is of a batch that was decided against: whoever looks must not have to look here for what stood
       // before.
@@ -193,8 +196,14 @@ bool begin_compaction(Handle& h, LocalSeat& seat, Worth worth) noexcept {
     RegionWord mine = victim->word;
     mine.state = RegionState::compacting;
     mine.owner = seat.number;
+    step("compact.look");  // † nothing happened
     if (!shared::state_change(d.state, format::pack(victim->word), format::pack(mine))) continue;
     step("compact.1");  // † reaper → SEALED
+    // Asked again: others may have had it since and left it, with the same word.
+    if (!pins_are_younger(h, d)) {
+      shared::state_change(d.state, format::pack(mine), format::pack(victim->word));
+      continue;
+    }
     shared::dead_mark_store(d.may_hold_dead, mine.generation);
     const std::uint64_t base = h.space.region_offset(victim->region);
     seat.compaction = {victim->region, mine.generation, base + format::kRegionData, base + shared::tail_load(d.tail)};

@@ -38,8 +38,10 @@ Result<void> FreshStore::add(const Key& key, format::Shape shape, std::uint64_t 
   return {};
 }
 
-Result<void> FreshStore::finish(std::uint64_t clock) {
-  advance_clock(*handle_of(*store_), clock);
+Result<void> FreshStore::finish(std::uint64_t clock, std::uint64_t floor) {
+  Handle& h = *handle_of(*store_);
+  advance_clock(h, clock);
+  shared::raise(h.space.control().gen_floor, std::min(floor, format::kGenerationMax / 2));
   store_.reset();  // the last participant: everything is written back, the file is clean
   auto named = file_.publish();
   if (!named && named.error().code == Code::busy) return Error{Code::conflict, 0, 0, "the new file exists already"};

@@ -16,8 +16,9 @@ class FreshStore {
   Result<void> add(const Key& key, format::Shape shape, std::uint64_t stamp,
                    const std::function<Result<void>(std::span<std::byte>)>& fill,
                    const format::BlockHead* block = nullptr);
-  // Writes everything back and gives the file its name.  `conflict` when the name is taken.
-  Result<void> finish(std::uint64_t clock);
+  // Writes everything back and gives the file its name.  `conflict` when the name is taken.  `floor`: generations of
+  // lives and seats begin there.
+  Result<void> finish(std::uint64_t clock, std::uint64_t floor);
 
  private:
   FreshStore(os::NewFile file, Store store) : file_(std::move(file)), store_(std::move(store)) {}

@@ -1,6 +1,7 @@
 // The life of a handle: references, the last release, leaving the file in order (PROTOCOL.md CLEAN CLOSE).
 #include "store/handle.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "store/close.h"
@@ -18,6 +19,17 @@ std::atomic<std::uint64_t> next_id{1};
 // any moment.
 bool is_evicted(const Handle& h) noexcept {
   return shared::mark_load(h.locks_by_descriptor) != 0 && h.lost_files().has_value();
+}
+
+// Whether a pin's seat is a successor's now, and the pin with it.
+bool is_lost(const Handle& h, const std::uint64_t* cell) noexcept {
+  const auto count = shared::mark_load(h.seats.count);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const LocalSeat& s = *h.seats.list[i].load();
+    if (std::any_of(s.shared->pins.begin(), s.shared->pins.end(), [&](const auto& c) { return &c == cell; }))
+      return detail::is_lost(h, s);
+  }
+  return false;
 }
 
 }  // namespace
@@ -61,7 +73,7 @@ void Handle::unrefer(Handle* h) noexcept {
 }
 
 void Handle::release_pin(Handle* h, std::uint64_t* cell, std::uint64_t count) noexcept {
-  if (h->forked()) return;
+  if (h->forked() || (shared::mark_load(h->locks_by_descriptor) != 0 && is_lost(*h, cell))) return;
   const std::uint64_t before = h->read_only ? leave_reader(*h, cell, count) : shared::pin_leave(*cell, count);
   if ((before & format::kPinClosing) != 0 && format::pin_count(before) == count && shared::unrefer(h->busy_cells))
     delete h;
@@ -74,7 +86,6 @@ void Handle::begin_teardown() noexcept {
   // It changes nothing of its successor's, and stays: nobody counts its Records any more.
   if (is_evicted(*this)) return forget_homes(id);
   const auto count = shared::mark_load(seats.count);
-  { const std::lock_guard last_leaver_is_out(reader_pins.mutex); }
   shared::refer(busy_cells);
   const auto mark = [this](std::uint64_t& cell) {
     shared::refer(busy_cells);
@@ -86,7 +97,10 @@ void Handle::begin_teardown() noexcept {
     leave_region(*this, s);
     for (auto& cell : s.shared->pins) mark(cell);
   }
-  for (auto& cell : reader_pins.cells) mark(cell);
+  {
+    const std::lock_guard leavers_are_out(reader_pins.mutex);  // and who comes now sees the mark
+    for (auto& cell : reader_pins.cells) mark(cell);
+  }
   if (shared::unrefer(busy_cells)) delete this;
 }
 

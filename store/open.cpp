@@ -72,8 +72,17 @@ Result<std::unique_ptr<Handle>> map_store(const std::string& path, os::File file
   return h;
 }
 
+// Whether a rebuild has ended without an index, or died, and its seat is about to go: until then it looks as if
+// somebody used the index.
+Result<std::uint8_t> is_rebuilder_leaving(Handle& h) noexcept {
+  constexpr format::Identity kNone{};
+  const auto stored = shared::identity_load(h.space.control());
+  if (std::memcmp(&stored, &kNone, sizeof kNone) != 0) return std::uint8_t{0};
+  return lived_in(h);
+}
+
 // Step 2.  Operations never wait for it; only opens do.
-Result<os::HeldByte> lock_recover(const Handle& h, std::chrono::milliseconds patience) {
+Result<os::HeldByte> lock_recover(Handle& h, std::chrono::milliseconds patience) {
   const auto kind = h.read_only ? os::Lock::shared : os::Lock::exclusive;
   const auto access = h.read_only ? os::Access::read : os::Access::read_write;
   constexpr std::chrono::milliseconds kForEver = std::chrono::hours(24 * 365);  // more would not fit into nanoseconds
@@ -81,7 +90,13 @@ Result<os::HeldByte> lock_recover(const Handle& h, std::chrono::milliseconds pat
   const std::uint64_t until = os::steady_ns() + static_cast<std::uint64_t>(patience.count()) * 1'000'000;
   for (std::uint64_t pause = 50'000;; pause = std::min<std::uint64_t>(pause * 2, 10'000'000)) {
     auto byte = os::HeldByte::take(h.file, h.path, format::kLockRecover, 0, access, kind);
-    if (!byte || *byte) return byte;
+    if (!byte) return byte;
+    if (const bool mine(*byte); mine) {
+      const auto leaving = is_rebuilder_leaving(h);
+      if (!leaving) return leaving.error();
+      if (*leaving == 0) return byte;
+      byte->release();
+    }
     if (os::steady_ns() >= until) return Error{Code::busy, 0, 0, "another process is opening or rebuilding it"};
     os::nap(std::chrono::nanoseconds(pause));
   }
@@ -317,7 +332,10 @@ Result<Store> open(const std::string& path, const Options& o) {
   auto joined = o.mode == Mode::read_only ? join_read_only(**handle, o) : join(**handle, o);
   if (joined && o.mode != Mode::read_only) joined = make_name_durable(**handle);
   if (joined) joined = promise(**handle, o);
-  if (!joined) return joined.error();
+  if (!joined) {
+    step("open.failed");  // † as without it: what it has goes
+    return joined.error();
+  }
   if (created) (*handle)->opened = Opened::created;
   (*handle)->open_ns = os::steady_ns() - begun;
   return Handle::make_store(handle->release());

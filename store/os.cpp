@@ -70,6 +70,7 @@ File& File::operator=(File&& o) noexcept {
   if (this != &o) {
     close();
     fd_ = std::exchange(o.fd_, -1);
+    claim_ = o.claim_;
   }
   return *this;
 }

@@ -56,21 +56,30 @@ const char* name(Call) noexcept;
 void share_mappings(bool) noexcept;
 
 // ---- Files --------------------------------------------------------------------------------------------------------
+// Which File got a descriptor's number last: a count of Files, kept for each number (0: nobody keeps it).  Lock-free,
+// for children that are forked at any time.
+std::uint64_t claim_number(int fd) noexcept;
+std::uint64_t last_to_claim(int fd) noexcept;
+
 // An open file description of our own: locks belong to it.  Move-only; closes.
 class File {
  public:
   File() = default;
-  explicit File(int fd) noexcept : fd_(fd) {}
-  File(File&& o) noexcept : fd_(o.fd_) { o.fd_ = -1; }
+  explicit File(int fd) noexcept : fd_(fd), claim_(claim_number(fd)) {}
+  File(File&& o) noexcept : fd_(std::exchange(o.fd_, -1)), claim_(o.claim_) {}
   File& operator=(File&&) noexcept;
   ~File() { close(); }
   void close() noexcept;
   int release() noexcept { return std::exchange(fd_, -1); }  // gives the descriptor up without closing it
   int fd() const noexcept { return fd_; }
+  // False: somebody closed it behind our back, as closefrom() does, and another File has its number now.
+  bool has_number() const noexcept { return last_to_claim(fd_) == claim_; }
+  std::uint64_t claim() const noexcept { return claim_; }
   explicit operator bool() const noexcept { return fd_ >= 0; }
 
  private:
   int fd_ = -1;
+  std::uint64_t claim_ = 0;
 };
 
 enum class Access : std::uint8_t { read, read_write };

@@ -55,7 +55,7 @@ namespace {
 
 struct Watched {
   int fd;
-  std::uint64_t device, inode;
+  std::uint64_t claim, device, inode;
 };
 
 struct Watchlist {
@@ -112,16 +112,19 @@ Result<void> watch(const File& f) {
   const auto i = info(f);
   if (!i) return i.error();
   const ForkGate gate;
-  watchlist().list.push_back({f.fd(), i->device, i->inode});
+  auto& list = watchlist().list;
+  std::erase_if(list, [&](const Watched& w) { return w.fd == f.fd(); });  // who had the number has lost it
+  list.push_back({f.fd(), f.claim(), i->device, i->inode});
   return {};
 }
 
 void unwatch(const File& f) noexcept {
   const ForkGate gate;
-  std::erase_if(watchlist().list, [&](const Watched& w) { return w.fd == f.fd(); });
+  std::erase_if(watchlist().list, [&](const Watched& w) { return w.fd == f.fd() && w.claim == f.claim(); });
 }
 
 bool still_ours(const File& f) noexcept {
+  if (!f.has_number()) return false;
   const ForkGate gate;
   const auto& list = watchlist().list;
   const auto it = std::find_if(list.begin(), list.end(), [&](const Watched& w) { return w.fd == f.fd(); });

@@ -217,6 +217,8 @@ void forget_index(Handle& h, std::uint64_t regions) noexcept {
 void forget_the_dead(Handle& h, std::uint64_t regions) noexcept {
   for (std::uint32_t n = 0; n < h.space.super().seat_count; ++n) {
     format::Seat& s = h.space.seat(n);
+    if (shared::note_load(s.sync) != 0)
+      shared::note_store(s.sync, 0);  // what it may have been told of, doubts tell now
     const std::uint64_t word = shared::seat_load(s.state);
     if (format::seat_state(word) == format::SeatState::free) continue;
     for (auto& cell : s.pins) shared::pin_clear(cell);
@@ -227,17 +229,16 @@ void forget_the_dead(Handle& h, std::uint64_t regions) noexcept {
 }
 
 // F41, H3: nothing of before can be met again: not a stamp, not a generation, seen or lost in a power cut.  The clock
-// on disk of a store that was closed in order is exact; else it lags by what was not written back.  The jump of
-// generations is odd, so that also their low 16 bits, the tags of words, differ from one rebuild to the next.
+// on disk of a store that was closed in order is exact; else it lags by what was not written back.
 Result<void> set_words(Handle& h, const Survey& survey, bool in_order) noexcept {
   auto& control = h.space.control();
-  constexpr std::uint64_t kClockJump = 1ull << 28, kSmallJump = 1ull << 16, kGenerationJump = (1ull << 20) + 1;
+  constexpr std::uint64_t kClockJump = 1ull << 28, kSmallJump = 1ull << 16;
   format::Control next{};
   if (shared::clock_load(control) >= format::kStampTimeMax)  // the sum below would begin anew
     return Error{Code::damaged, 0, format::kControlOffset, "control block: clock out of range"};
   next.clock = std::max(shared::clock_load(control), survey.notes.time) + (in_order ? kSmallJump : kClockJump);
   next.epoch = shared::epoch_load(control) + 1;
-  next.gen_floor = std::max(shared::raised_load(control.gen_floor), survey.generation) + kGenerationJump;
+  next.gen_floor = std::max(shared::raised_load(control.gen_floor), survey.generation) + format::kGenerationJump;
   if (const auto why = format::check(next)) return Error{Code::damaged, 0, format::kControlOffset, why};
   shared::guarded_store(control.clock, next.clock);
   shared::guarded_store(control.epoch, next.epoch);
@@ -319,6 +320,7 @@ Result<void> each_version(Handle& h, const Survey& survey, Each each) {
 Result<void> index_all(Handle& h, const Survey& survey) {
   auto seat = ExclusiveSeat::take(h);
   if (!seat) return seat.error();
+  const Compacting to_the_last_region(**seat);
   Inserter into(h, **seat);
   const auto add = [&](const RecordRef& r, std::uint64_t stamp) { return into.add(r, stamp); };
   if (auto done = each_version(h, survey, add); !done) return done;
@@ -353,6 +355,7 @@ Result<void> index_tightly(Handle& h, const Survey& survey) {
   if (auto done = each_version(h, survey, add); !done) return done;
   auto seat = ExclusiveSeat::take(h);
   if (!seat) return seat.error();
+  const Compacting to_the_last_region(**seat);
   return pack_index(h, **seat, newest(all));
 }
 

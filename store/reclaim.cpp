@@ -96,6 +96,12 @@ void move_epoch_past(Handle& h, std::uint64_t seen) noexcept {
   if (shared::epoch_load(control) <= seen) shared::epoch_move(control, seen);
 }
 
+bool pins_are_younger(Handle& h, format::Descriptor& d) noexcept {
+  const std::uint64_t sealed_in = shared::epoch_of(d.seal_epoch);
+  move_epoch_past(h, sealed_in);
+  return oldest_pin(h) > sealed_in;
+}
+
 // The epoch is loaded after the state was seen to be RETIRED: whoever pinned in one up to it may be reading there.  The
 // note is loaded before the state is looked at again: so it is not that of a later life, which must stay.
 std::uint64_t retired_in(Handle& h, std::uint64_t r, const RegionWord& w) noexcept {

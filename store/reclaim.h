@@ -16,6 +16,10 @@ std::uint64_t oldest_pin_of(format::Seat&) noexcept;
 // Moves the epoch past `seen`, so that later pins are younger.
 void move_epoch_past(Handle&, std::uint64_t seen) noexcept;
 
+// Whether all pins are younger than the sealing of the region: nothing of it is on its way into the index any more.  If
+// not, those of from now on are.
+bool pins_are_younger(Handle&, format::Descriptor&) noexcept;
+
 // COMPACTING(me), or an index region without a linked node → RETIRED.  Nothing may refer to it from now on.
 // False: its state is no longer `from`.
 bool retire(Handle&, std::uint64_t region, const format::RegionWord& from) noexcept;

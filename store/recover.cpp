@@ -233,7 +233,8 @@ class Salvager {
       if (auto kept = write_one(*fresh, e->first, best); !kept) return kept.error();
       if (progress_ && ++done % 1024 == 0 && !progress_(best_.size() + done, best_.size() * 2)) return stopped();
     }
-    if (auto finished = fresh->finish(std::min(clock, format::kStampTimeMax - 1)); !finished) return finished.error();
+    if (auto finished = fresh->finish(std::min(clock, format::kStampTimeMax - 1), os::now_ns() >> 30); !finished)
+      return finished.error();
     if (reader_.failed()) salvage_.damage.insert(salvage_.damage.begin(), {*reader_.failed(), FileReader::kUnread});
     return std::move(salvage_);
   }

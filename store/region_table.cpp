@@ -263,6 +263,17 @@ Result<void> clear_behind(Handle& h, LocalSeat& seat, std::uint64_t r, std::uint
   return {};
 }
 
+// Where a region that somebody left goes on, if there is so much room and nothing in the way.
+std::optional<std::uint64_t> room_behind(Handle& h, std::uint64_t r, const RegionWord& w, std::uint64_t room) noexcept {
+  format::Descriptor& d = h.space.descriptor(r);
+  const std::uint64_t size = h.space.region_size(), tail = shared::tail_load(d.tail);
+  if (tail < format::kRegionData || tail % 8 != 0 || tail > size) return {};  // damaged: verify says so
+  if (!ends_agree(w, d) || size - tail < room) return {};
+  // A file that was cut short has none of its pages there: a store to them would be a fault.
+  if (h.space.at(h.space.region_offset(r), size) == nullptr) return {};
+  return tail;
+}
+
 // Step 1: a PARTIAL region with enough room goes on under its new owner, at the tail that was published (F24).
 std::optional<OpenRegion> adopt(Handle& h, LocalSeat& seat, std::uint64_t room, RegionType type) {
   auto& control = h.space.control();
@@ -271,19 +282,17 @@ std::optional<OpenRegion> adopt(Handle& h, LocalSeat& seat, std::uint64_t room, 
     const RegionWord w = load(h, r);
     if (w.state != RegionState::partial || w.type != type || w.run) continue;
     if (type == RegionType::data && seat.fine && !is_fine(h, r, w.generation)) continue;
-    const std::uint64_t tail = shared::tail_load(h.space.descriptor(r).tail);
-    if (tail < format::kRegionData || tail % 8 != 0 || tail > h.space.region_size())
-      continue;                                           // damaged: verify says so
-    if (!ends_agree(w, h.space.descriptor(r))) continue;  // too
-    if (h.space.region_size() - tail < room) continue;
-    // A file that was cut short has none of its pages there: a store to them would be a fault.
-    if (h.space.at(h.space.region_offset(r), h.space.region_size()) == nullptr) continue;
+    const auto before = room_behind(h, r, w, room);
+    if (!before) continue;
     RegionWord mine = w;
     mine.state = RegionState::open;
     mine.owner = seat.number;
+    step("claim.look");  // † nothing happened
     if (!change(h, r, w, mine)) continue;
     step("claim.1");  // † reaper → PARTIAL or SEALED
-    if (type == RegionType::block && !clear_behind(h, seat, r, tail)) {
+    // Asked again: others may have had the region since and left it, with the same word and another tail.
+    const auto tail = room_behind(h, r, w, room);
+    if (!tail || (type == RegionType::block && !clear_behind(h, seat, r, *tail))) {
       close_region(h, r, mine);
       continue;
     }

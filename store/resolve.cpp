@@ -24,7 +24,7 @@ Space::Space(const format::Superblock& super, std::byte* base, const os::File& f
       root_bits_(static_cast<std::uint32_t>(std::countr_zero(super.root_words))),
       known_size_(std::min(info.size, format::file_size_max(super))) {}
 
-bool Space::is_ours(const os::File& file) const noexcept { return is_ours(os::info(file)); }
+bool Space::is_ours(const os::File& file) const noexcept { return file.has_number() && is_ours(os::info(file)); }
 
 bool Space::is_ours(const Result<os::FileInfo>& info) const noexcept {
   return info ? info->device == device_ && info->inode == inode_ : info.error().errno_value != EBADF;
@@ -32,7 +32,8 @@ bool Space::is_ours(const Result<os::FileInfo>& info) const noexcept {
 
 std::optional<std::uint64_t> Space::size_now() const noexcept {
   const auto now = os::info(file_);
-  return now && is_ours(now) ? std::optional(std::min(now->size, format::file_size_max(super_))) : std::nullopt;
+  return now && file_.has_number() && is_ours(now) ? std::optional(std::min(now->size, format::file_size_max(super_)))
+                                                   : std::nullopt;
 }
 
 std::byte* Space::at_slow(std::uint64_t offset, std::uint64_t length) const noexcept {

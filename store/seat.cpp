@@ -99,7 +99,8 @@ Result<LocalSeat*> try_take(Handle& h, std::uint32_t n) {
   auto local = std::make_unique<LocalSeat>();
   local->byte = std::move(*byte);
   local->number = n;
-  local->generation = format::seat_generation(word) + 1;
+  // Nor is it one that a power cut took back, or that blocks came with from another file: names are held by it.
+  local->generation = std::max(format::seat_generation(word) + 1, shared::raised_load(h.space.control().gen_floor));
   local->shared = &seat;
   for (auto& cell : seat.pins) shared::pin_clear(cell);
   shared::hint_store(seat.batch, 0);
@@ -140,6 +141,10 @@ LocalSeat* find_seat(Handle& h, Fit fit) noexcept {
   return nullptr;
 }
 
+Error evicted(const LocalSeat& s) noexcept {
+  return {Code::evicted, 0, s.number, "the descriptor that held this seat was closed"};
+}
+
 bool settle_alone(LocalSeat& s) noexcept {
   std::int64_t nobody = 0;
   return shared::looks_idle(s.busy) && s.homes.compare_exchange_strong(nobody, 1);
@@ -158,6 +163,11 @@ Result<LocalSeat*> settle(Handle& h) {
 
 }  // namespace
 
+bool is_lost(const Handle& h, const LocalSeat& s) noexcept {
+  const bool can_be = shared::mark_load(h.locks_by_descriptor) != 0;
+  return can_be && shared::seat_load(s.shared->state) != format::seat_word(s.generation, format::SeatState::live);
+}
+
 void beat(format::Seat& s, std::uint64_t now) noexcept {
   if (now - shared::hint_load(s.beat_ns) > 1'000'000'000) shared::hint_store(s.beat_ns, now);
 }
@@ -169,8 +179,13 @@ void forget_homes(std::uint64_t handle_id) noexcept {
 }
 
 Result<LocalSeat*> find_home(Handle& h) {
-  if (LocalSeat* s = homes.find(h.id)) [[likely]]
+  if (LocalSeat* s = homes.find(h.id)) [[likely]] {
+    if (shared::mark_load(h.locks_by_descriptor) == 0) [[likely]]
+      return s;
+    last_home.handle_id = 0;  // so that the next operation comes here too, and is told
+    if (is_lost(h, *s)) return evicted(*s);
     return s;
+  }
   {
     Alive& a = alive();
     const std::lock_guard guard(a.mutex);
@@ -179,6 +194,7 @@ Result<LocalSeat*> find_home(Handle& h) {
   auto s = settle(h);
   if (!s) return s;
   homes.remember({h.id, *s});
+  if (shared::mark_load(h.locks_by_descriptor) != 0) last_home.handle_id = 0;
   tick(h);  // it may have put here before, at a home that it has forgotten
   return s;
 }
@@ -194,14 +210,17 @@ Result<ExclusiveSeat> ExclusiveSeat::take(Handle& h) {
       if (!fresh) return fresh.error();
       if (shared::try_acquire((*fresh)->busy)) s = *fresh;
     }
+    if (is_lost(h, *s)) {
+      shared::release(s->busy);
+      return evicted(*s);
+    }
     tick(h);  // as order(): what this thread put at home has stamps of another seat
   }
-  if (shared::mark_load(h.locks_by_descriptor) != 0 &&
-      shared::seat_load(s->shared->state) != format::seat_word(s->generation, format::SeatState::live)) {
-    shared::release(s->busy);
-    return Error{Code::evicted, 0, s->number, "the descriptor that held this seat was closed"};
-  }
   return ExclusiveSeat(h, s);
+}
+
+std::optional<Error> ExclusiveSeat::refuse_evicted() const noexcept {
+  return is_lost(*handle_, *seat_) ? std::optional(evicted(*seat_)) : std::nullopt;
 }
 
 namespace {

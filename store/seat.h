@@ -25,6 +25,9 @@ inline Result<LocalSeat*> home_seat(Handle& h) {
   return find_home(h);
 }
 
+// Whether it was taken for a dead one's, where locks go with descriptors: it is its successor's now, and its pins are.
+bool is_lost(const Handle&, const LocalSeat&) noexcept;
+
 // A seat for this thread alone, for as long as this object lives: what a put, erase or draft needs.
 //
 // Stamps of one seat rise.  Those of one thread shall too, though it is not always at its home: so whoever puts by
@@ -41,6 +44,8 @@ class ExclusiveSeat {
   }
   LocalSeat& operator*() const noexcept { return *seat_; }
   LocalSeat* operator->() const noexcept { return seat_; }
+  // `evicted` where is_lost.
+  std::optional<Error> refuse_evicted() const noexcept;
   // Between two puts of one thread at two seats, at either end: the later stamp is greater.  Nothing at home.  A death
   // before or after it leaves the clock as good as it was.
   void order() const noexcept {

@@ -39,6 +39,7 @@ void IndexCheck::node(std::uint64_t parent, std::uint64_t prefix, std::uint32_t 
       !reader_.holds(n.offset, size) || (n.inner && (n.slots != format::kInnerWords || depth == format::kDepthMax)))
     return still_there(parent, word, "index: a node is outside the file");
   if (n.inner) {
+    if (!inner_.insert(n.offset).second) return still_there(parent, word, "index: a node is named twice");
     for (std::uint32_t i = 0; i < n.slots; ++i)
       node(n.offset + i * 8ull, prefix << format::kInnerBits | i, bits + format::kInnerBits, depth + 1);
     return;

@@ -2,6 +2,7 @@
 #pragma once
 #include <functional>
 #include <optional>
+#include <unordered_set>
 #include <vector>
 
 #include "format/layout.h"
@@ -41,6 +42,7 @@ class IndexCheck {
   const Damage* damage_ = nullptr;
   std::vector<Version> versions_;
   std::vector<Named> named_;
+  std::unordered_set<std::uint64_t> inner_;  // nodes that were met: of nodes that name one another there is no end
 };
 
 }  // namespace durra::detail

@@ -66,7 +66,7 @@ struct DraftState {
   DraftState(Handle& h, ExclusiveSeat s) noexcept : handle(&h), seat(std::move(s)) { h.refer(); }
   ~DraftState() {
     if (handle->forked()) return;
-    if (has_run(*handle, **seat)) leave_region(*handle, **seat);
+    if (has_run(*handle, **seat) && !seat->refuse_evicted()) leave_region(*handle, **seat);
     seat.reset();
     Handle::unrefer(handle);
   }
@@ -118,6 +118,7 @@ std::span<std::byte> Draft::bytes() & noexcept { return detail::writable_payload
 Result<Stamp> Draft::publish() && {
   const auto state = std::move(state_);
   if (auto no = state->handle->refuse_write()) return *no;
+  if (auto no = state->seat->refuse_evicted()) return *no;
   state->seat->order();  // this may be another thread than the one that drafted
   return detail::publish(*state->handle, **state->seat, state->change, state->laid);
 }

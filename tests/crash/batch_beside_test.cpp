@@ -2,6 +2,7 @@
 // not begun; its owner is told which.
 #include <gtest/gtest.h>
 
+#include "store/reap.h"
 #include "tests/crash/world.h"
 #include "tests/support/stores.h"
 
@@ -73,6 +74,29 @@ TEST_F(BatchBeside, a_snapshot_puts_off_what_is_not_decided) {
   EXPECT_EQ(both(), "theirs theirs");
   const Snapshot now = store.snapshot().value();
   for (const char* key : {"a", "b"}) EXPECT_EQ(shown(now.get(key)), "theirs");
+}
+
+// The dead one's note tells of a place where now the next owner's batch begins (H11): two who reap it one after the
+// other, of whom the first dies between leaving its region and freeing its seat, must not decide against that.
+TEST_F(BatchBeside, of_the_next_owner_of_a_region_is_left_alone_by_who_reaps_the_one_before) {
+  const auto opens = [this] {
+    arm();
+    (void)open(w.path, small_store()).value();
+  };
+  Stopped owner(
+      [&] {
+        Store theirs = open(w.path, small_store()).value();
+        detail::reap_sometimes(*detail::handle_of(theirs));  // so that it does not do it again at once
+        EXPECT_TRUE(ends_at(puts_both("ok"), {"batch.3", 0}));
+        EXPECT_TRUE(ends_at(opens, {"reap.5", 0}));
+        arm();
+        EXPECT_EQ(outcome(theirs.put(Batch().put("a", "mine").put("b", "mine"))), "ok");
+      },
+      {"batch.4", 0});
+  ASSERT_TRUE(owner.reached());
+  reopen(w.path);
+  EXPECT_EQ(owner.finish(), 0);
+  EXPECT_EQ(both(), "mine mine");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 
 #include "tests/crash/world.h"
@@ -89,6 +90,71 @@ TEST(RebuilderBlind, reads_nothing_that_was_only_claimed) {
     const auto store = open(w.path, rebuilding);
     if (store) expect_content(*store, w.model);
   }
+}
+
+// A rebuild that failed leaves an index that is half made, and for a moment a seat that is somebody's.
+TEST(RebuilderLeaving, is_not_taken_for_somebody_at_work) {
+  World w;
+  EXPECT_TRUE(ends_at(
+      [&] {
+        Store s = open(w.path, small_store()).value();
+        for (int i = 0; i < 100; ++i) s.put(i, "value").value();
+        arm();
+        s.put("last", "1").value();
+      },
+      {"put.5", 0}));
+  Stopped rebuilder(
+      [&] {
+        Options asked = small_store();
+        asked.rebuild = true;
+        arm();
+        Faults faults;
+        faults.fail(os::Call::sync, EIO, 1, true);
+        const auto s = open(w.path, asked);
+        EXPECT_TRUE(!s && s.error().code == Code::io);
+      },
+      {"open.failed", 0});
+  ASSERT_TRUE(rebuilder.reached());
+  Options impatient = small_store();
+  impatient.patience = std::chrono::milliseconds(50);
+  const auto early = open(w.path, impatient);
+  ASSERT_FALSE(early);
+  EXPECT_EQ(early.error().code, Code::busy);
+  EXPECT_EQ(rebuilder.finish(), 0);
+  const Store s = open(w.path, impatient).value();
+  EXPECT_EQ(stats(s).value().opened, Opened::rebuilt);
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(s.get(i)) << i;
+}
+
+// A compaction may take the last region, and a rebuild after its death must be able to.
+TEST(FullAndKilled, a_store_can_be_rebuilt) {
+  int looked = 0;
+  for (std::uint32_t passing : {0u, 1u, 5u, 20u}) {
+    SCOPED_TRACE(passing);
+    World w;
+    Options options = small_store();
+    options.max_size = 2_MiB;
+    int n = 0;
+    const bool killed = ends_at(
+        [&] {
+          Store s = open(w.path, options).value();
+          std::uint64_t i = 0;
+          while (s.put(i, std::string(3'000, 'v'))) ++i;
+          for (std::uint64_t k = 0; k < i; k += 2) s.erase(k).value();
+          arm();
+          (void)compact(s);
+        },
+        {"compact.swing", passing});
+    looked += killed;
+    Options asked = options;
+    asked.rebuild = true;
+    Store s = open(w.path, asked).value();
+    for (const Record& r : s.records()) n += r.text().size() == 3'000u;
+    EXPECT_GT(n, 100);
+    EXPECT_TRUE(s.put("again", "1"));
+    expect_undamaged(w.path);
+  }
+  EXPECT_GT(looked, 2);
 }
 
 }  // namespace

@@ -2,10 +2,12 @@
 #include <durra/types.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "store/block.h"
 #include "store/compact.h"
+#include "store/index.h"
 #include "store/reap.h"
 #include "store/reclaim.h"
 #include "store/region_table.h"
@@ -160,6 +162,74 @@ TEST_F(Overtaken, what_is_put_where_a_run_was_is_there_for_a_rebuild) {
   for (int i = 0; i < 4; ++i) EXPECT_TRUE(rebuilt.get(i)) << i;
   EXPECT_EQ(look(rebuilt, "large"), "small");
   EXPECT_EQ(freer.finish(), 0);
+}
+
+// ---- A region that others had and left meanwhile: its word is the same (ABA) ----------------------------------------
+TEST_F(Overtaken, who_adopts_a_region_of_blocks_leaves_those_that_came_meanwhile) {
+  Block::open(store, "first", 100).value();
+  Stopped maker(
+      [&] {
+        Store s = theirs();
+        arm();
+        Block::open(s, "theirs", 100).value();
+      },
+      {"claim.look", 0});
+  ASSERT_TRUE(maker.reached());
+  Block mine = Block::open(store, "mine", 100).value();
+  std::ranges::fill(mine.bytes(), std::byte{'m'});
+  EXPECT_EQ(maker.finish(), 0);
+  EXPECT_EQ(std::ranges::count(mine.bytes(), std::byte{'m'}), 100);
+  for (const char* name : {"first", "mine", "theirs"}) EXPECT_TRUE(Block::open(store, name, 100)) << name;
+  expect_undamaged(w.path);
+}
+
+TEST_F(Overtaken, who_adopts_a_region_in_which_there_is_no_room_any_more_takes_another) {
+  theirs().put("before", std::string(1'000, 'b')).value();
+  Stopped writer(
+      [&] {
+        Store s = theirs();
+        arm();
+        s.put("late", std::string(30'000, 'l')).value();
+      },
+      {"claim.look", 0});
+  ASSERT_TRUE(writer.reached());
+  theirs().put("meanwhile", std::string(50'000, 'm')).value();
+  store.put("next", std::string(50'000, 'n')).value();  // the region behind it
+  EXPECT_EQ(writer.finish(), 0);
+  EXPECT_EQ(look(store, "meanwhile"), std::string(50'000, 'm'));
+  EXPECT_EQ(look(store, "next"), std::string(50'000, 'n'));
+  EXPECT_EQ(look(store, "late"), std::string(30'000, 'l'));
+  expect_undamaged(w.path);
+}
+
+// Whoever reads in an epoch up to that in which it was left may still put something of it into the index.
+TEST_F(Overtaken, who_compacts_a_region_that_was_left_again_lets_it_be) {
+  {
+    Store first = theirs();
+    first.put("a", std::string(40'000, 'a')).value();
+    first.put("b", "b").value();
+    first.put("a", "small").value();
+  }
+  detail::Handle& h = *detail::handle_of(store);
+  detail::move_epoch_past(h, shared::epoch_load(h.space.control()));
+  const std::uint64_t r = h.space.region_of(detail::find(h, detail::view(h, "b")).record.at);
+  const auto state = [&] { return format::unpack(shared::state_load(h.space.descriptor(r).state)).state; };
+  ASSERT_EQ(state(), format::RegionState::partial);
+  Stopped compactor(
+      [&] {
+        Store s = theirs();
+        arm();
+        const auto seat = detail::ExclusiveSeat::take(*detail::handle_of(s)).value();
+        EXPECT_FALSE(detail::begin_compaction(*detail::handle_of(s), *seat, detail::Worth::some));
+      },
+      {"compact.look", 0});
+  ASSERT_TRUE(compactor.reached());
+  const Record pinned = store.get("b").value();
+  theirs().put("c", "c").value();
+  ASSERT_EQ(state(), format::RegionState::partial);
+  EXPECT_EQ(compactor.finish(), 0);
+  EXPECT_EQ(state(), format::RegionState::partial);
+  EXPECT_EQ(look(store, "c"), "c");
 }
 
 // Both saw that nobody has it.

@@ -264,6 +264,14 @@ std::vector<Operation> comings_and_goings() {
     Store s = open(w.path, o).value();
     disarm();
   };
+  const auto asks_in_vain = [](const World& w) {  // somebody uses it
+    const Store s = open(w.path, small_store()).value();
+    Options o = small_store();
+    o.rebuild = true;
+    arm();
+    EXPECT_FALSE(open(w.path, o));
+    disarm();
+  };
   const auto backs_up = [](const World& w) {
     Store s = open(w.path, small_store()).value();
     arm();
@@ -298,6 +306,7 @@ std::vector<Operation> comings_and_goings() {
        .key = "",
        .after = {},
        .acknowledged = {{kWarm, warm_value()}}},
+      {.name = "refused_open", .prepare = rich, .run = asks_in_vain, .key = "", .after = {}},
       {.name = "rebuild", .prepare = rich, .run = rebuilds, .key = "", .after = {}, .alone = true},
       {.name = "backup", .prepare = rich, .run = backs_up, .key = "", .after = {}},
       {.name = "recover", .prepare = rich, .run = recovers, .key = "", .after = {}},

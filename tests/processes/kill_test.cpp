@@ -299,6 +299,33 @@ TEST(Kill, a_descriptor_that_was_closed_is_not_written_through) {
   EXPECT_EQ(open(path).value().get("before").value().str(), "1");
 }
 
+// As it was told to; the new handle has the numbers that the old one had, of the same file.
+TEST(Kill, who_closed_all_descriptors_and_opens_again_has_a_store) {
+  const Scratch scratch;
+  const std::string path = scratch / "s.durra";
+  const int status = run_child([&] {
+    Store s = open(path, small_store()).value();
+    s.put("before", "1").value();
+    for (int round = 0; round < 3; ++round) {
+      ::closefrom(3);
+      s = open(path, small_store()).value();
+      for (int i = 0; i < 20; ++i) EXPECT_TRUE(s.put(i, std::string(60'000, 'y'))) << round << ": " << i;
+      EXPECT_EQ(s.get("before").value().str(), "1");
+      const int child = run_child([&] {
+        EXPECT_EQ(s.get("before").error().code, Code::forked);
+        EXPECT_TRUE(open(path, small_store()));
+        return 0;
+      });
+      EXPECT_EQ(child, 0);
+      const Store beside = open(path, small_store()).value();
+      EXPECT_EQ(stats(beside).value().seats_dead, 0u) << "the seat of the new handle went with the old one";
+    }
+    return testing::Test::HasFailure() ? 1 : 0;
+  });
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(open(path).value().get("before").value().str(), "1");
+}
+
 // ---- Readers --------------------------------------------------------------------------------------------------------
 
 TEST(Kill, a_reader_killed_while_it_holds_records_leaves_no_pin) {

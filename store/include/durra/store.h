@@ -193,7 +193,8 @@ class Records {
   ~Records();
   Iterator begin();
   std::default_sentinel_t end() const noexcept { return {}; }
-  Result<void> status() const;  // `damaged` if something had to be skipped; also `forked`, `full`
+  // `damaged` if something had to be skipped; also `forked`, `evicted`, `full`; read-only: `io`, `busy`.
+  Result<void> status() const;
 
  private:
   friend struct detail::Handle;
@@ -224,7 +225,8 @@ class Store {
   Store& operator=(Store&&) noexcept;
   ~Store();  // closes; Records still held stay good
 
-  // The newest version.  Wait-free, no copy.  Errors: not_found, damaged, forked.
+  // The newest version.  Wait-free, no copy.  Errors: not_found, damaged, forked, evicted, invalid (the key), mismatch
+  // (a block has the name), full (no seat, or too many Records are held), io and busy (only read-only handles).
   Result<Record> get(Key) const;
   // The previous version, if any, is superseded.  Errors: full, too_large, invalid, read_only, forked, evicted,
   // damaged.  `sync_lost`, only with a durability: the record is there for everybody, but may not survive a power cut.

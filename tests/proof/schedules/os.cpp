@@ -87,8 +87,11 @@ const char* name(Call) noexcept { return "simulated"; }
 namespace {
 constexpr int kFd = 7;  // every descriptor is of the one file
 }
+std::uint64_t claim_number(int) noexcept { return 1; }
+std::uint64_t last_to_claim(int) noexcept { return 1; }
 File& File::operator=(File&& o) noexcept {
   fd_ = std::exchange(o.fd_, -1);
+  claim_ = o.claim_;
   return *this;
 }
 void File::close() noexcept { fd_ = -1; }

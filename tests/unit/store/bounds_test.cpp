@@ -139,7 +139,7 @@ TEST_F(Bounds, a_copy_with_an_older_stamp_does_not_replace_a_newer) {
     EXPECT_EQ(outcome(add('1', 100)), "conflict");
     EXPECT_EQ(outcome(add('3', 300)), "ok");
     EXPECT_EQ(outcome(add('2', 300)), "conflict");
-    EXPECT_EQ(outcome(fresh.finish(1'000)), "ok");
+    EXPECT_EQ(outcome(fresh.finish(1'000, 0)), "ok");
   }
   EXPECT_EQ(shown(open(scratch / "copy.durra", small()).value().get("k")), "3");
 }

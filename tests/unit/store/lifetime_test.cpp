@@ -2,6 +2,8 @@
 #include <durra/care.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -69,6 +71,28 @@ TEST_F(Lifetime, the_last_record_closes_its_handle) {
   }
   store = open(path, small()).value();
   EXPECT_EQ(stats(store).value().opened, Opened::clean);
+}
+
+// The one that gave the pin back went on with a handle that the other had deleted.
+TEST_F(Lifetime, the_last_record_of_a_read_only_handle_and_its_store_may_go_at_once) {
+  store.put("k", "v").value();
+  for (int round = 0; round < 300; ++round) {
+    std::optional<Store> reader = open(path, small(Mode::read_only)).value();
+    std::optional<Record> record = reader->get("k").value();
+    std::atomic<int> there{0};
+    const auto meet = [&] {
+      ++there;
+      while (there != 2) {
+      }
+    };
+    std::thread other([&] {
+      meet();
+      record.reset();
+    });
+    meet();
+    reader.reset();
+    other.join();
+  }
 }
 
 TEST_F(Lifetime, a_record_keeps_its_bytes_whatever_happens_to_its_key) {

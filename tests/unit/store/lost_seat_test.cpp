@@ -18,14 +18,18 @@
 namespace durra::test {
 namespace {
 
-// `holds`: its successor has a Record meanwhile.
-int lose_a_seat(const Scratch& scratch, bool holds) {
+bool mount_overlay(const Scratch& scratch) {
   for (const char* d : {"lower", "upper", "work", "all"}) std::filesystem::create_directory(scratch / d);
   const std::string how =
       "lowerdir=" + (scratch / "lower") + ",upperdir=" + (scratch / "upper") + ",workdir=" + (scratch / "work");
-  if (::mount("overlay", (scratch / "all").c_str(), "overlay", 0, how.c_str()) != 0 &&
-      ::mount("overlay", (scratch / "all").c_str(), "overlay", 0, (how + ",userxattr").c_str()) != 0)
-    return kNoMounts;
+  const std::string all = scratch / "all";
+  return ::mount("overlay", all.c_str(), "overlay", 0, how.c_str()) == 0 ||
+         ::mount("overlay", all.c_str(), "overlay", 0, (how + ",userxattr").c_str()) == 0;
+}
+
+// `holds`: its successor has a Record meanwhile.
+int lose_a_seat(const Scratch& scratch, bool holds) {
+  if (!mount_overlay(scratch)) return kNoMounts;
   const std::string path = scratch / "all/s.durra";
   const SharedPage page;
   auto& turn = page.as<std::atomic<int>>();
@@ -38,6 +42,7 @@ int lose_a_seat(const Scratch& scratch, bool holds) {
     Store store = open(path, small()).value();
     store.put("k", "mine").value();
     Tail tail = Tail::open(store, "t").value();
+    std::optional<Record> mine = store.get("k").value();
     ::closefrom(3);
     other.emplace([&] {
       Store theirs = open(path, small()).value();  // reaps
@@ -51,6 +56,9 @@ int lose_a_seat(const Scratch& scratch, bool holds) {
       EXPECT_EQ(stats(theirs).value().seats_taken, 1u);
       const format::Seat& seat = detail::handle_of(theirs)->space.seat(0);
       EXPECT_EQ(seat.pins[0] & format::kPinClosing, 0u) << "whoever gives it back would close the store";
+      for (std::size_t i = 0; i < 4; ++i)
+        EXPECT_EQ(format::pin_count(seat.pins[i]), i == 0 && holds ? 1u : 0u)
+            << "somebody gave back what is not its own";
       EXPECT_EQ(outcome(theirs.put("k", "theirs again")), "ok");
       EXPECT_EQ(held ? held->str() : "theirs", "theirs");
       return 0;
@@ -58,8 +66,10 @@ int lose_a_seat(const Scratch& scratch, bool holds) {
     wait_for(1);
     EXPECT_EQ(outcome(store.put("k", "mine again")), "evicted");
     EXPECT_EQ(outcome(store.erase("k")), "evicted");
-    EXPECT_EQ(outcome(tail.save()), "busy");
-    EXPECT_EQ(shown(store.get("k")), "theirs");
+    EXPECT_EQ(outcome(tail.save()), "evicted");
+    EXPECT_EQ(shown(store.get("k")), "<evicted>");
+    EXPECT_EQ(mine->str(), "mine");
+    mine.reset();
   }
   turn = 2;
   EXPECT_EQ(other->wait(), 0) << "its seat and its region";
@@ -76,6 +86,33 @@ TEST(LostSeat, is_told_to_who_had_it_and_nothing_is_changed_from_it) {
       GTEST_SKIP() << "this machine lets nobody mount overlayfs";
     EXPECT_EQ(status, 0) << holds;
   }
+}
+
+int publish_when_the_seat_is_lost(const Scratch& scratch) {
+  if (!mount_overlay(scratch)) return kNoMounts;
+  const std::string path = scratch / "all/s.durra";
+  {
+    Store store = open(path, small()).value();
+    store.put("k", "mine").value();
+    Draft small_one = store.draft("small", 10).value();
+    std::optional<Draft> run = store.draft("run", 200'000).value();
+    ::closefrom(3);
+    Store theirs = open(path, small()).value();
+    theirs.put("k", "theirs").value();
+    EXPECT_EQ(outcome((*std::move(run)).publish()), "evicted");
+    EXPECT_EQ(outcome(std::move(small_one).publish()), "evicted");
+    EXPECT_EQ(shown(theirs.get("small")), "<not_found>");
+  }
+  EXPECT_EQ(shown(open(path, small()).value().get("k")), "theirs");
+  EXPECT_TRUE(verify(path).value().damage.empty());
+  return 0;
+}
+
+TEST(LostSeat, a_draft_is_not_published_from_it) {
+  const Scratch scratch;
+  const int status = run_with_own_mounts([&] { return publish_when_the_seat_is_lost(scratch); });
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kNoMounts) GTEST_SKIP() << "this machine lets nobody mount overlayfs";
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace

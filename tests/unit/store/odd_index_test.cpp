@@ -74,6 +74,18 @@ TEST_F(OddIndex, a_circle_of_nodes_is_damage) {
 }
 
 // A slot that says so leads to where no header has room.
+// Each way through it is as long as an index is deep, and there are 64 at each level.
+TEST_F(OddIndex, a_node_that_names_itself_in_every_word_is_damage_and_no_hang) {
+  put(0, 400);
+  const auto top = format::unpack_node(root());
+  ASSERT_TRUE(top.inner);
+  std::fill_n(words(top), top.slots, root());
+  bool told = false;
+  for (const Finding& d : verify(path).value().damage)
+    told |= d.error.what == std::string("index: a node is named twice");
+  EXPECT_TRUE(told);
+}
+
 TEST_F(OddIndex, a_record_at_the_very_end_of_a_region_is_damage) {
   put(0, 10);
   for (std::uint64_t i = 0; i < 10; ++i) {

@@ -11,6 +11,7 @@
 #include "format/record.h"
 #include "format/region.h"
 #include "store/batch.h"
+#include "store/handle.h"
 #include "store/index.h"
 #include "tests/support/scratch.h"
 #include "tests/support/stores.h"
@@ -56,6 +57,24 @@ TEST_F(RottenWords, a_tail_outside_its_region_is_not_appended_to) {
     expect_good();
     write(kDescriptors + offsetof(format::Descriptor, settled), tail);  // now the two agree
     expect_good();
+  }
+}
+
+// A copy has a check of its own, by which a rotten stamp would be the right one.
+TEST_F(RottenWords, a_stamp_is_not_made_right_by_moving_its_record) {
+  auto store = open(path_, test::small()).value();
+  detail::Handle& h = *detail::handle_of(store);
+  for (const std::uint64_t rot : {std::uint64_t{0}, std::uint64_t{1} << 30}) {
+    for (int i = 0; i < 100; ++i) store.put(i, "new").value();  // the others are garbage
+    ASSERT_TRUE(store.get(50));
+    const auto at = detail::find(h, detail::view(h, Key(50))).record;
+    auto& stamp = at.header->stamp;
+    const std::uint64_t was = stamp;
+    stamp = rot == 0 ? 0 : was + rot;
+    compact(store).value();
+    EXPECT_FALSE(verify(path_).value().damage.empty()) << rot;
+    stamp = was;
+    EXPECT_TRUE(verify(path_).value().damage.empty()) << rot;
   }
 }
 

@@ -173,6 +173,20 @@ TEST_F(Types, a_gauge_is_the_sum_of_the_living) {
   EXPECT_EQ(Gauge::open(next, "in_flight").value().value(), 2) << "nor after its seat has another";
 }
 
+// A slot of another file's seat, with the number that a seat of the copy would have next.
+TEST_F(Types, in_a_copy_nobody_has_what_somebody_said_of_a_gauge) {
+  for (int i = 0; i < 3; ++i) {
+    Store other = open_store();
+    Gauge::open(other, "in_flight").value().set(5);
+    if (i == 2) backup(other, scratch_ / "copy.durra").value();
+  }
+  Store copy = open(scratch_ / "copy.durra", small()).value();
+  for (int i = 0; i < 3; ++i) {
+    Store other = open(scratch_ / "copy.durra", small()).value();
+    EXPECT_EQ(Gauge::open(other, "in_flight").value().value(), 0) << i;
+  }
+}
+
 // ---- Cell -----------------------------------------------------------------------------------------------------------
 
 struct Pose {
