@@ -45,6 +45,16 @@ void reads_agree(Participant& p) {
   }
 }
 
+// A block that was made is there, whatever others made beside it; it is no record for get.
+void blocks_are_there(Participant& p) {
+  for (unsigned player = kPlayers + 1; player-- > 0;) {
+    const auto r = p.store->get(block_of(player));
+    const Code said = r ? Code{} : r.error().code;
+    if (said == Code::not_found && player == kPlayers) return;  // a scene without blocks
+    if (said != Code::mismatch && said != Code::not_found) complain("a block is damaged", player);
+  }
+}
+
 struct Version {
   std::uint64_t tag, stamp;
 };
@@ -182,6 +192,7 @@ void look_around() {
   Participant& p = *participants[kObserver];
   if (scheduler.dead() != 0) (void)detail::reap_dead(p.handle());
   reads_agree(p);
+  blocks_are_there(p);
   chains_are_whole(p.handle());
   nothing_is_left(p.handle());
   goes_on(p);

@@ -252,6 +252,12 @@ void open(Participant& p, unsigned) {
   p.store = *std::move(s);
 }
 
+void make_block(Participant& p, unsigned player) {
+  const std::string name = block_of(player);
+  must(Block::open(*p.store, name, 8), "block");
+  must(Block::open(*p.store, name, 8), "block, again");
+}
+
 void reap(Participant& p, unsigned) { (void)detail::reap_dead(p.handle()); }
 
 void prepare_tail(Participant& p) {
@@ -274,7 +280,7 @@ void prepare_named_tail(Participant& p) {
 void tail_save(Participant& p, unsigned) { must(p.tail->save(), "save"); }
 
 const Needs kFull{.full_leaf = true}, kCold{.cold = true}, kAdopts{.cold = true, .partial = true},
-    kRetired{.retired = true}, kDeadBatch{.ghost = "batch.5"}, kDeadPut{.ghost = "put.5"};
+    kBlocks{.blocks = true}, kRetired{.retired = true}, kDeadBatch{.ghost = "batch.5"}, kDeadPut{.ghost = "put.5"};
 
 }  // namespace
 
@@ -302,6 +308,7 @@ const std::vector<Play>& plays() {
       {"claim", kCold, nullptr, put_key<kA>},
       {"adopt", kAdopts, nullptr, put_key<kB>},
       {"leave", {}, nullptr, leave},
+      {"block", kBlocks, nullptr, make_block},
       {"compact", {}, nullptr, compact},
       {"free", kRetired, nullptr, free_regions},
       {"sweep", {}, nullptr, sweep},

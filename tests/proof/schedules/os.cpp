@@ -23,6 +23,9 @@ namespace {
 constexpr std::uint32_t kSeats = 16, kRecover = kSeats, kReader = kSeats + 1, kOther = kSeats + 2;
 constexpr std::uint64_t kBegan = 1'700'000'000'000'000'000u;  // UTC, when all of it happens
 
+// A lock says who has it alone (his number + 1), or has a bit for each who shares it.  Holds of blocks are one lock.
+constexpr Word kShared = 1ull << 32;
+
 // Which kernel word says who holds the byte.  Bytes of epochs are never held here: nobody opens read-only.
 std::uint32_t lock_of(std::uint64_t byte) noexcept {
   if (byte >= format::kLockSeats && byte < format::kLockSeats + kSeats)
@@ -68,7 +71,10 @@ void lengthen(std::uint64_t end) noexcept {
 
 void release_locks_of(unsigned player) noexcept {
   for (std::uint32_t n = 0; n <= kOther; ++n)
-    if (memory.kernel(kLocks + n) == player + 1) scheduler.kernel_force(player, kLocks + n, 0);
+    if (const Word now = memory.kernel(kLocks + n); now == player + 1)
+      scheduler.kernel_force(player, kLocks + n, 0);
+    else if ((now & kShared << player) != 0)
+      scheduler.kernel_force(player, kLocks + n, now & ~(kShared << player));
 }
 
 }  // namespace durra::schedules
@@ -168,10 +174,22 @@ Result<Mapping> map(const File&, std::uint64_t offset, std::uint64_t size, Acces
 Result<Mapping> map_apart(const File& f, std::uint64_t, std::uint64_t byte, Access a) { return map(f, 0, byte, a); }
 
 // ---- Locks ----------------------------------------------------------------------------------------------------------
-Result<std::uint8_t> try_lock(const File&, std::uint64_t byte, Lock) {
-  return scheduler.kernel_change(lock_of(byte), 0, scheduler.player() + 1);
+Result<std::uint8_t> try_lock(const File&, std::uint64_t byte, Lock kind) {
+  const std::uint32_t lock = lock_of(byte);
+  if (kind == Lock::exclusive) return scheduler.kernel_change(lock, 0, scheduler.player() + 1);
+  for (;;) {
+    const Word now = scheduler.kernel_load(lock);
+    if (now != 0 && now < kShared) return 0;
+    if (scheduler.kernel_change(lock, now, now | kShared << scheduler.player())) return 1;
+  }
 }
-void unlock(const File&, std::uint64_t byte) noexcept { scheduler.kernel_store(lock_of(byte), 0); }
+void unlock(const File&, std::uint64_t byte) noexcept {
+  const std::uint32_t lock = lock_of(byte);
+  for (;;) {
+    const Word now = scheduler.kernel_load(lock);
+    if (scheduler.kernel_change(lock, now, now < kShared ? 0 : now & ~(kShared << scheduler.player()))) return;
+  }
+}
 Result<std::uint8_t> is_held(const File&, std::uint64_t byte, std::uint64_t, Lock) {
   if (byte == format::kLockEpoch) return 0;
   return scheduler.kernel_load(lock_of(byte)) != 0;

@@ -123,6 +123,14 @@ void leave_partial() {
   p.store.reset();
 }
 
+// Somebody whose block leaves room beside it.
+void leave_block() {
+  open_as(kGhost);
+  Participant& p = *participants[kGhost];
+  check(Block::open(*p.store, block_of(kPlayers), 8), "block");
+  p.store.reset();
+}
+
 // ---- Who died before it began ---------------------------------------------------------------------------------------
 const char* ghost_ends_at = nullptr;
 void die_there(const char* step) {
@@ -167,12 +175,15 @@ Needs all_needs(const std::vector<const Play*>& plays) {
     all.full_leaf |= p->needs.full_leaf;
     all.retired |= p->needs.retired;
     all.partial |= p->needs.partial;
+    all.blocks |= p->needs.blocks;
     if (p->needs.ghost != nullptr) all.ghost = p->needs.ghost;
   }
   return all;
 }
 
 }  // namespace
+
+std::string block_of(unsigned player) { return "block" + std::to_string(player); }
 
 void complain(const char* what, std::uint64_t detail) {
   complaint = {what, detail};
@@ -197,6 +208,7 @@ bool make_world(const std::vector<const Play*>& plays, std::uint64_t seed) {
   const Needs needs = all_needs(plays);
   bool good = scheduler.alone(kObserver, [&] { make_store(needs); });
   if (good && needs.partial) good = scheduler.alone(kGhost, leave_partial);
+  if (good && needs.blocks) good = scheduler.alone(kGhost, leave_block);
   for (unsigned i = 0; i < plays.size() && good; ++i) good = scheduler.alone(i, [&] { join(i, *plays[i]); });
   if (good && needs.ghost != nullptr) good = haunt(needs.ghost);
   if (good) scheduler.checkpoint();

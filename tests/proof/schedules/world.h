@@ -1,5 +1,6 @@
 // The store that a schedule begins with, the operations that participants do in it, and what they noted of them.
 #pragma once
+#include <durra/block.h>
 #include <durra/care.h>
 
 #include <array>
@@ -76,6 +77,7 @@ struct Needs {
   bool full_leaf = false;       // G does not fit
   bool cold = false;            // the participant has no region to write to
   bool partial = false;         // and there is one to be had
+  bool blocks = false;          // there is a region of blocks, with room
   bool retired = false;         // a region is RETIRED
   const char* ghost = nullptr;  // somebody died at this step, of a batch of A and B or of a put of A
 };
@@ -91,6 +93,9 @@ const Play* play_named(const std::string&);
 // Makes the store and the participants; the seed chooses its name, hence where keys lie.  False: a participant
 // complains.
 bool make_world(const std::vector<const Play*>&, std::uint64_t seed);
+
+// The name of a player's block; of somebody's from before.
+std::string block_of(unsigned player);
 
 // What a participant did that it must not: told by `complain`, which ends the schedule.
 [[noreturn]] void complain(const char* what, std::uint64_t detail = 0);
