@@ -114,7 +114,7 @@ TEST(KillEverywhere, looks_that_die_or_do_not_end_are_failures_and_the_others_go
         if (death.number == 2) std::abort();
         if (death.number == 3) throw std::runtime_error("thrown on purpose");
         while (death.number == 5) {
-          static volatile int spins = 0;
+          static volatile unsigned spins = 0;
           spins = spins + 1;
         }
         return "";

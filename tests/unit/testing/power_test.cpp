@@ -291,7 +291,7 @@ TEST(CutEverywhere, looks_that_die_or_do_not_end_are_failures_and_the_others_go_
         if (look == 2) throw std::runtime_error("thrown on purpose");
         if (look == 3) std::_Exit(0);
         while (look == 4) {
-          static volatile int spins = 0;
+          static volatile unsigned spins = 0;
           spins = spins + 1;
         }
         return look == 5 ? "told on purpose" : "";
