@@ -57,10 +57,14 @@ std::optional<Result<Record>> give(TailState& t) {
   // The first of a collection is always given from its place: a key that is put faster than it is asked for is seen.
   if (t.pin != nullptr && t.next != 0 && os::steady_ns() - t.pinned_ns > kPinnedMax_ns) unpin(t);
   while (t.next != t.entries.size()) {
-    const std::size_t i = t.next++;
+    const std::size_t i = t.next;
     Position place = t.pin != nullptr ? behind(t.entries[i].stamp, name_of(*t.handle, t.entries[i].record))
                                       : t.names[i - t.first_name];
     auto record = t.pin != nullptr ? in_place(t, t.entries[i]) : find_again(t, place);
+    // Damage is told once.  What stands in the way only now, as too many Records that are held, is in nobody's way
+    // later: the event comes with the next call.
+    if (record && !*record && record->error().code != Code::damaged) return record;
+    ++t.next;
     if (!record) continue;
     t.shown = std::move(place);
     if (t.next == t.entries.size()) end_collection(t);

@@ -70,6 +70,7 @@ Result<Stamp> store(Handle& h, const std::string& key, const std::string& bytes,
   c.shape = {.payload_size = bytes.size(), .key_size = static_cast<std::uint32_t>(key.size())};
   c.payload = std::as_bytes(std::span(bytes));
   c.expected = static_cast<std::uint64_t>(seen);
+  if (h.durability == Durability::interval) c.durability = h.durability;  // `power` waits in save_position
   return append(h, c);
 }
 

@@ -185,6 +185,16 @@ TEST_F(SyncTest, interval_syncs_within_its_interval_and_rests_when_nothing_is_pu
   EXPECT_GT(unsynced(store), 0u);
 }
 
+TEST_F(SyncTest, an_interval_handle_syncs_the_position_of_a_tail_too) {
+  Store timed = open(path, with(Durability::interval)).value();
+  timed.put("k", "v").value();
+  Tail tail = Tail::open(timed, "t").value();
+  tail.next(std::chrono::seconds(1)).value();
+  ASSERT_TRUE(soon([&] { return unsynced(store) == 0; }));
+  tail.save().value();
+  EXPECT_TRUE(soon([&] { return unsynced(store) == 0; }));
+}
+
 TEST_F(SyncTest, an_interval_handle_syncs_what_it_put_before_it_goes) {
   {
     Store timed = open(path, with(Durability::interval, std::chrono::hours(1))).value();

@@ -52,6 +52,30 @@ struct Tails : testing::Test {
   }
 };
 
+// It was passed over, and saved as shown.
+TEST_F(Tails, what_could_not_be_given_comes_with_the_next_call) {
+  constexpr int kEvents = 31'000;  // more than a reader may hold of one collection
+  for (int i = 0; i < kEvents; ++i) store->put(i, "v").value();
+  Tail tail = Tail::open(*store, "t").value();
+  std::vector<Record> held;
+  int seen = 0, refused = 0;
+  for (;;) {
+    auto r = tail.next(0s);
+    if (r) {
+      EXPECT_EQ(static_cast<int>(r->id()), seen++);
+      held.push_back(*std::move(r));
+      continue;
+    }
+    if (outcome(r) == "timeout") break;
+    ASSERT_EQ(outcome(r), "full");
+    ASSERT_EQ(outcome(tail.next(0s)), "full");
+    ASSERT_LT(++refused, 5);
+    held.clear();
+  }
+  EXPECT_EQ(seen, kEvents);
+  EXPECT_GT(refused, 0);
+}
+
 // ---- What it shows --------------------------------------------------------------------------------------------------
 TEST_F(Tails, the_oldest_first_then_what_comes) {
   store->put("b", "1").value();
