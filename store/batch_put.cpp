@@ -194,7 +194,7 @@ Result<void> put_batch(Handle& h, const Batch& batch, const Put& how) {
     // What a position says was seen is as durable as what was made of it (H20).
     const bool everything = durability == Durability::power &&
                             std::any_of(ops->begin(), ops->end(), [](const BatchOp& op) { return op.is_position(); });
-    if (done) done = everything ? sync_until(h, take_ticket(h)) : make_durable(h, **seat, durability);
+    if (done) done = everything ? sync_until(h, **seat, take_ticket(h)) : make_durable(h, **seat, durability);
     if (has_run(h, **seat)) leave_region(h, **seat);
     if ((*seat)->compaction) tidy_a_little(h, **seat);
   }

@@ -30,6 +30,13 @@ bool is_durable(Handle& h, const RecordRef& r) noexcept {
   return r.at + r.size() <= h.space.region_offset(home) + format::untag(shared::raised_load(d.synced), generation) * 8;
 }
 
+// The mark of its region is that of another life: it has rotted, and no flush raises it any more.
+bool never_durable(Handle& h, const RecordRef& r) noexcept {
+  format::Descriptor& d = h.space.descriptor(h.space.home_of(r.at));
+  const std::uint64_t generation = format::generation_of(shared::state_load(d.state));
+  return shared::raised_load(d.synced) >> 48 != (generation & 0xffff);
+}
+
 // The payload packed, if the handle wants cold ones so and it is worth it; else empty.
 std::vector<std::byte> packed_cold(const Handle& h, const RecordRef& r) {
   constexpr std::size_t kWorth = 256;
@@ -95,7 +102,8 @@ Moved move_record(Handle& h, LocalSeat& seat, const RecordRef& r) {
       if (!shared::index_swing(*at.slot, at.word, before)) continue;
       break;
     }
-    if (!copy && format::in_batch(r.shape.kind) && !is_durable(h, r)) return Moved::not_durable;
+    if (!copy && format::in_batch(r.shape.kind) && !is_durable(h, r))
+      return never_durable(h, r) ? Moved::blocked : Moved::not_durable;
     if (!copy && (!r.body_intact() || size_bound(r.shape) > region_room(h))) done = Moved::blocked;
     if (done == Moved::blocked) break;
     if (!copy) copy = lay_copy(h, seat, r, stamp);
@@ -216,7 +224,7 @@ CompactionStep compact_some(Handle& h, LocalSeat& seat, std::uint32_t records) {
   RegionCompaction& c = *seat.compaction;
   {
     OperationPin pinned(h, seat);
-    if (!pinned) return CompactionStep::going_on;
+    if (!pinned) return CompactionStep::no_pin;
     while (records != 0 && c.at < c.end) {
       const Group g = next_group(h, c, records);
       for (std::size_t i = 0; i < g.count; ++i) {

@@ -33,6 +33,7 @@ enum class CompactionStep : std::uint8_t {
   retired,      // all of it was copied or dead; seat.compaction is over
   no_room,      // seat.region must be another one first
   not_durable,  // a batch must be on the disk first: sync_until, then go on
+  no_pin,       // this seat's threads hold too many Records: later, perhaps
   given_up,     // damaged, or nothing could be done about a record: SEALED again, seat.compaction is over
 };
 CompactionStep compact_some(Handle&, LocalSeat&, std::uint32_t records);

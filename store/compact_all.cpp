@@ -64,7 +64,7 @@ class Run {
     out_.regions_retired += reclaim_index(h_, seat_, {.share = 240, .nodes = ~0u, .pack = true});
     const Freed f = free_retired(h_);
     if (f.wait_for_sync != 0) {
-      if (auto done = sync_until(h_, f.ticket); !done) return done;
+      if (auto done = sync_until(h_, seat_, f.ticket); !done) return done;
       free_retired(h_);
     }
     return {};

@@ -56,6 +56,7 @@ struct LocalSeat {
   bool compacting = false;            // claims now are compaction's own: they may take the last region
   bool fine = false;                  // its next regions come in small pieces: it makes single records durable
   std::uint64_t last_stamp = 0;       // stamps of one seat rise
+  std::uint32_t flushes = 0;          // odd: its thread is in a flush; a futex
   std::atomic<bool> unsynced{false};  // Durability::interval: something was put since the thread's last tick
   // The clock is not read at every operation: a busy seat reads it every 64th, an idle one each time.
   std::atomic<std::uint32_t> until_clock{0};
@@ -107,7 +108,8 @@ struct Handle {
   std::atomic<std::uint64_t> locks_by_descriptor{0};  // 1 once a seat is held so
   os::HeldByte reader;                                // read-only handles: nobody rebuilds while it is held
   bool compress_cold = false;
-  ReaderPins reader_pins;  // read-only handles have no seat
+  std::atomic<std::uint64_t> sweep_from{0};  // offset of the tombstone that the next sweep begins with
+  ReaderPins reader_pins;                    // read-only handles have no seat
   Opened opened = Opened::warm;
   std::uint64_t open_ns = 0;
   bool is_volatile = false;                     // tmpfs: nothing survives a power cut

@@ -54,23 +54,31 @@ bool is_sound(const Handle& h, const NodeWord& n) noexcept {
          h.space.at(n.offset, n.slots * 8ull) != nullptr && (!n.inner || n.slots == format::kInnerWords);
 }
 
-// Calls `visit(parent, word, node)` for every linked node, from the top.  False from it: not below this one.
-template <class Visit>
-void each_node(Handle& h, std::uint64_t& parent, std::uint32_t depth, Visit& visit) {
-  const std::uint64_t word = shared::parent_load(parent);
-  if ((word & ~format::kFreeze) == 0) return;
-  const NodeWord node = format::unpack_node(word);
-  if (!is_sound(h, node) || depth > format::kDepthMax) return;
-  if (!visit(parent, word, node) || !node.inner) return;
-  std::uint64_t* below = words(h, node.offset, format::kInnerWords);
-  for (std::uint32_t i = 0; i < format::kInnerWords; ++i) each_node(h, below[i], depth + 1, visit);
-}
-template <class Visit>
-void each_node(Handle& h, Visit visit) {
-  for (std::uint32_t i = 0; i < h.space.super().root_words; ++i) each_node(h, h.space.root(i), 0, visit);
-}
-
 std::uint64_t bytes_of(const NodeWord& n) noexcept { return format::align_up(n.slots * 8ull, format::kLine); }
+
+// Calls `visit(parent, word, node)` for every linked node, from the top.  False from it: not below this one.  Nodes do
+// not overlap: more of them than `left` bytes have room for come from a circle.  False then.
+template <class Visit>
+bool each_node(Handle& h, std::uint64_t& parent, std::uint32_t depth, std::uint64_t& left, Visit& visit) {
+  const std::uint64_t word = shared::parent_load(parent);
+  if ((word & ~format::kFreeze) == 0) return true;
+  const NodeWord node = format::unpack_node(word);
+  if (!is_sound(h, node) || depth > format::kDepthMax) return true;
+  if (left < bytes_of(node)) return false;
+  left -= bytes_of(node);
+  if (!visit(parent, word, node) || !node.inner) return true;
+  std::uint64_t* below = words(h, node.offset, format::kInnerWords);
+  for (std::uint32_t i = 0; i < format::kInnerWords; ++i)
+    if (!each_node(h, below[i], depth + 1, left, visit)) return false;
+  return true;
+}
+template <class Visit>
+bool each_node(Handle& h, Visit visit) {
+  std::uint64_t left = h.space.region_count() * h.space.region_size();
+  for (std::uint32_t i = 0; i < h.space.super().root_words; ++i)
+    if (!each_node(h, h.space.root(i), 0, left, visit)) return false;
+  return true;
+}
 
 // A copy of an inner node, its words frozen first: whoever must change one of them meanwhile moves the node too.
 Result<NodeWord> copy_inner(Handle& h, LocalSeat& seat, const NodeWord& old) {
@@ -149,10 +157,11 @@ std::uint64_t reclaim_index(Handle& h, LocalSeat& seat, const IndexTidying& how)
   {
     OperationPin pinned(h, seat);
     if (!pinned) return 0;
-    each_node(h, [&](std::uint64_t&, std::uint64_t, const NodeWord& n) {
+    const bool all = each_node(h, [&](std::uint64_t&, std::uint64_t, const NodeWord& n) {
       if (const auto i = found.find(h.space.region_of(n.offset)); i != found.end()) i->second.linked += bytes_of(n);
       return true;
     });
+    if (!all) return 0;  // what was not visited may be linked too
     std::uint32_t left = how.nodes;
     each_node(h, [&](std::uint64_t& parent, std::uint64_t word, const NodeWord& n) {
       if (left == 0) return false;

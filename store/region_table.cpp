@@ -63,11 +63,11 @@ std::optional<RegionWord> try_claim(Handle& h, LocalSeat& seat, std::uint64_t r,
   return mine;
 }
 
-// Whether nothing ever lay in these regions that the disk could still show.  A hole alone says little: it may be one
-// that the disk has not heard of yet.
+// Whether nothing ever lay in these regions, which were claimed just now, that the disk could still show.  A hole alone
+// says little: it may be one that the disk has not heard of yet.
 bool never_used(Handle& h, std::uint64_t r, std::uint64_t k) {
   for (std::uint64_t i = r; i < r + k; ++i)
-    if (shared::tail_load(h.space.descriptor(i).tail) != 0) return false;
+    if (load(h, i).generation != 1) return false;
   const auto data = os::next_data(h.file, h.space.region_offset(r));
   return data && *data >= h.space.region_offset(r + k);
 }
@@ -110,6 +110,9 @@ void open_region(Handle& h, std::uint64_t r, const RegionWord& claimed, std::uin
   shared::hint_store(d.stamp_max, 0);
   shared::hint_store(d.piece, format::tagged(claimed.generation, fine ? kFine : 0));
   shared::hint_store(d.dead, format::tagged(claimed.generation, 0));
+  // Tags come round: what a life 65,536 generations ago noted must not count for this one.
+  shared::hint_store(d.gate, format::tagged(claimed.generation, 0));
+  shared::hint_store(d.retire_epoch, format::tagged(claimed.generation, 0));
   shared::epoch_note(d.seal_epoch, format::kNotSealed);
   shared::dead_mark_store(d.may_hold_dead, format::nothing_dead(claimed.generation));
   step("claim.4");  // † reaper → FREE
@@ -141,12 +144,20 @@ Result<Claimed> claim_one(Handle& h, LocalSeat& seat, RegionType type) {
   return no_region(h, h.space.region_size());
 }
 
-Result<std::uint64_t> claim_fresh(Handle& h, LocalSeat& seat, RegionType type, Reserve reserve) {
-  if (!reserve_is_safe(h, 1, reserve)) {
-    reap_dead(h);
-    if (!reserve_is_safe(h, 1, reserve)) return no_region(h, h.space.region_size());
+// Two who look at the same time may each find enough for one: the reserve is looked at again with what was claimed.
+Result<Claimed> claim_beside_reserve(Handle& h, LocalSeat& seat, RegionType type, Reserve reserve) {
+  for (int tries = 0; tries < 4 && reserve_is_safe(h, 1, reserve); ++tries) {
+    step("claim.room");  // † nothing happened
+    const auto claimed = claim_one(h, seat, type);
+    if (!claimed || reserve_is_safe(h, 0, reserve)) return claimed;
+    release_claimed(h, claimed->number, claimed->word);
   }
-  const auto claimed = claim_one(h, seat, type);
+  return no_region(h, h.space.region_size());
+}
+
+Result<std::uint64_t> claim_fresh(Handle& h, LocalSeat& seat, RegionType type, Reserve reserve) {
+  if (!reserve_is_safe(h, 1, reserve)) reap_dead(h);
+  const auto claimed = claim_beside_reserve(h, seat, type, reserve);
   if (!claimed) return claimed.error();
   const auto& [r, word] = *claimed;
   const bool fine = seat.fine && type == RegionType::data;
@@ -177,7 +188,7 @@ void release_bodies(Handle& h, std::uint64_t head, std::uint64_t k) noexcept {
 
 // RUN: k neighbouring regions for one record.
 Result<std::uint64_t> claim_run_at(Handle& h, LocalSeat& seat, std::uint64_t head, std::uint64_t k, RegionType type,
-                                   bool& blocked) {
+                                   Reserve reserve, bool& blocked) {
   blocked = true;
   if (auto backed = back_descriptors(h, head + k - 1); !backed) return backed.error();
   const auto word = try_claim(h, seat, head, type, true);
@@ -196,6 +207,10 @@ Result<std::uint64_t> claim_run_at(Handle& h, LocalSeat& seat, std::uint64_t hea
     }
     shared::hint_store(h.space.descriptor(head + i).run, format::tagged(body.generation, i));  // published by OPEN
     step("run.2");  // † reaper releases k regions
+  }
+  if (!reserve_is_safe(h, 0, reserve)) {  // as claim_beside_reserve
+    release_claimed(h, head, *word);
+    return no_region(h, k * h.space.region_size());
   }
   if (auto filled = fill_space(h, seat, head, k, type); !filled) {
     release_claimed(h, head, *word);
@@ -220,7 +235,7 @@ Result<std::uint64_t> claim_run(Handle& h, LocalSeat& seat, std::uint64_t k, Res
       continue;
     }
     bool blocked = false;
-    auto claimed = claim_run_at(h, seat, head, k, type, blocked);
+    auto claimed = claim_run_at(h, seat, head, k, type, reserve, blocked);
     if (!claimed || !blocked) return claimed;
     ++head;
   }

@@ -58,12 +58,14 @@ bool is_head(const Handle& h, const RecordRef& r) noexcept {
   return in_batch ? resolve(h, r).record.at == r.at : fill(h, r) != 0;
 }
 
-// Step 1: tombstones that are the newest of their keys, in regions sealed long enough ago.
+// Step 1: tombstones that are the newest of their keys, in regions sealed long enough ago.  Those that must stay do not
+// keep others from being looked at for ever: where it ends for want of room, the next sweep of this handle begins.
 Tombstones collect(Handle& h, LocalSeat& seat, std::chrono::nanoseconds keep) {
   Tombstones found;
   OperationPin pinned(h, seat);
   if (!pinned) return found;
   const std::uint64_t now = os::coarse_now_ns();
+  const std::uint64_t from = h.sweep_from.exchange(0);
   for (std::uint64_t r = 0; r < regions_in_use(h); ++r) {
     const RegionWord w = word_of(h, r);
     const bool quiet = w.state == RegionState::sealed || w.state == RegionState::partial;
@@ -71,9 +73,10 @@ Tombstones collect(Handle& h, LocalSeat& seat, std::chrono::nanoseconds keep) {
     if (!quiet || w.type != format::RegionType::data || now - std::min(now, sealed) < std::uint64_t(keep.count()))
       continue;
     each_record(h, r, w, [&](const RecordRef& record) {
-      if (!record.tombstone() || found.size() == kAtOnce || !is_head(h, record)) return;
+      if (!record.tombstone() || record.at < from || found.size() == kAtOnce || !is_head(h, record)) return;
       if (const std::uint64_t stamp = stamp_if_version(h, record); stamp != 0)
         found.emplace(record.tag(), Tombstone{record, stamp});
+      if (found.size() == kAtOnce) h.sweep_from = record.at + 1;
     });
   }
   return found;
@@ -92,11 +95,11 @@ bool wait_for_pins(Handle& h, std::uint64_t seen, std::chrono::nanoseconds patie
 
 // Step 3, first: what was RETIRED before our pin may be freed under it, so it is free before anything is read.  Whoever
 // kept it from that has been waited for, but for those who came since.
-bool free_what_was_retired(Handle& h, std::uint64_t epoch, std::chrono::nanoseconds patience) {
+bool free_what_was_retired(Handle& h, LocalSeat& seat, std::uint64_t epoch, std::chrono::nanoseconds patience) {
   const std::uint64_t until = os::steady_ns() + static_cast<std::uint64_t>(patience.count());
   for (;;) {
     if (const Freed f = free_retired(h); f.wait_for_sync != 0) {
-      if (!sync_until(h, f.ticket)) return false;
+      if (!sync_until(h, seat, f.ticket)) return false;
       free_retired(h);
     }
     bool left = false;
@@ -159,7 +162,7 @@ std::uint64_t sweep(Handle& h, LocalSeat& seat, std::chrono::nanoseconds keep, s
   if (!wait_for_pins(h, seen, patience)) return 0;
   step("sweep.2");
   OperationPin pinned(h, seat);
-  if (!pinned || !free_what_was_retired(h, walking_epoch(h), patience)) return 0;
+  if (!pinned || !free_what_was_retired(h, seat, walking_epoch(h), patience)) return 0;
   strike_changed(h, found);
   step("sweep.3");
   if (!mark_hiding(h, found)) return 0;

@@ -17,14 +17,19 @@ namespace {
 using std::chrono::nanoseconds;
 
 // Around a call that may be told of a failure which nobody will be told again: whoever finds the note of a dead or a
-// stopped one doubts the page cache.
+// stopped one doubts the page cache, and threads of this handle wait for what it says.
 class Note {
  public:
-  Note(Handle& h, LocalSeat& seat) noexcept : control_(h.space.control()), seat_(*seat.shared) {
+  Note(Handle& h, LocalSeat& seat) noexcept : control_(h.space.control()), seat_(seat) {
     request_ = shared::ticket_last(control_);
-    shared::note_store(seat_.sync, std::max<std::uint64_t>(request_, 1));
+    shared::note_store(seat_.shared->sync, std::max<std::uint64_t>(request_, 1));
+    shared::futex_next(seat_.flushes, shared::futex_load(seat_.flushes));
   }
-  ~Note() { shared::note_store(seat_.sync, 0); }
+  ~Note() {
+    shared::note_store(seat_.shared->sync, 0);
+    shared::futex_next(seat_.flushes, shared::futex_load(seat_.flushes));
+    os::futex_wake_all(&seat_.flushes);
+  }
   Note(const Note&) = delete;
   std::uint64_t request() const noexcept { return request_; }
   void failed(const Error& e) noexcept {
@@ -33,22 +38,48 @@ class Note {
 
  private:
   format::Control& control_;
-  format::Seat& seat_;
+  LocalSeat& seat_;
   std::uint64_t request_;
 };
 
+// Until those who are in a flush now, by the same open file, have said how it ended.
+void wait_for_other_flushes(Handle& h, const LocalSeat& own) noexcept {
+  const auto count = shared::mark_load(h.seats.count);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    LocalSeat& other = *h.seats.list[i].load();
+    const std::uint32_t seen = shared::futex_load(other.flushes);
+    while (&other != &own && seen % 2 != 0 && shared::futex_load(other.flushes) == seen)
+      os::futex_wait(&other.flushes, seen, std::chrono::seconds(1));
+  }
+}
+
+// Calls `flush` with the last ticket.  True: what it covers is on the disk; neither it nor another thread of this
+// handle, which would have been told instead, was told that something is not.
+template <class Flush>
+bool flush_noted(Handle& h, LocalSeat& seat, Flush flush) {
+  {
+    Note note(h, seat);
+    if (Result<void> done = flush(note.request()); !done) {
+      note.failed(done.error());
+      return false;
+    }
+  }
+  wait_for_other_flushes(h, seat);
+  return !sync_lost(h);
+}
+
 // Step 3: everything below the tails, and which regions are free or waiting to be.
-Result<void> flush_everything(Handle& h, bool doubtful) {
-  std::vector<Dirty> all = dirty_regions(h);
-  step("sync.2");  // † records are stamped, nothing is marked
+Result<void> flush_everything(Handle& h, const std::vector<Dirty>& all, bool doubtful) {
   if (doubtful)
     for (const Dirty& d : all)
       if (auto done = write_anew(h, d); !done) return done;
   if (auto done = flush_regions(h, all); !done) return done;
-  if (auto done = flush_descriptors(h, doubtful); !done) return done;
-  step("sync.3");  // † flushed, nothing is marked: somebody flushes again
+  return flush_descriptors(h, doubtful);
+}
+
+// Step 4.
+void mark(Handle& h, const std::vector<Dirty>& all) noexcept {
   for (const Dirty& d : all) shared::synced_raise(h.space.descriptor(d.region).synced, d.generation, d.settled / 8);
-  return {};
 }
 
 void tell(Handle& h, std::uint64_t took_ns) noexcept {
@@ -72,20 +103,24 @@ Result<void> lead(Handle& h, LocalSeat& seat) {
   if (!pinned) return too_many_pins();
   auto& c = h.space.control();
   const std::uint64_t begun = os::steady_ns();
-  {
-    Note note(h, seat);
+  std::vector<Dirty> all;
+  std::uint64_t request = 0, doubts = 0;
+  const bool flushed = flush_noted(h, seat, [&](std::uint64_t last_ticket) {
     step("sync.1");  // † its note is found: the next flush writes anew
-    const std::uint64_t doubts = shared::raised_load(c.sync_doubts);
-    const bool doubtful = shared::raised_load(c.sync_certain) < doubts;
-    if (auto done = flush_everything(h, doubtful); !done) {
-      note.failed(done.error());
-    } else if (!sync_lost(h)) {
-      if (doubtful) shared::raise(c.sync_certain, doubts);
-      shared::raise(c.sync_done, note.request());
-      tell(h, os::steady_ns() - begun);
-    }
-    step("sync.4");  // † done, nobody woken: they wait a slice
+    request = last_ticket;
+    doubts = shared::raised_load(c.sync_doubts);
+    all = dirty_regions(h);
+    step("sync.2");  // † records are stamped, nothing is marked
+    return flush_everything(h, all, shared::raised_load(c.sync_certain) < doubts);
+  });
+  if (flushed) {
+    step("sync.3");  // † flushed, nothing is marked: somebody flushes again
+    mark(h, all);
+    shared::raise(c.sync_certain, doubts);
+    shared::raise(c.sync_done, request);
+    tell(h, os::steady_ns() - begun);
   }
+  step("sync.4");  // † done, nobody woken: they wait a slice
   return {};
 }
 
@@ -139,14 +174,12 @@ void flush_own_region(Handle& h, LocalSeat& seat) {
   const std::uint64_t from = format::untag(shared::raised_load(d.synced), region.generation) * 8;
   const std::uint64_t settled = shared::tail_load(d.settled);
   if (from >= settled) return;
-  Note note(h, seat);
-  step("power.1");  // † its note is found: the next flush writes anew
-  const std::uint64_t end = from == 0 ? region.capacity : settled;
-  std::byte* const begin = h.space.base() + h.space.region_offset(region.number);
-  if (auto done = os::flush(begin + from, end - from); !done) {
-    note.failed(done.error());
-    return;
-  }
+  const bool flushed = flush_noted(h, seat, [&](std::uint64_t) {
+    step("power.1");  // † its note is found: the next flush writes anew
+    const std::uint64_t end = from == 0 ? region.capacity : settled;
+    return os::flush(h.space.base() + h.space.region_offset(region.number) + from, end - from);
+  });
+  if (!flushed) return;
   step("power.2");  // † durable, and not marked
   shared::synced_raise(d.synced, region.generation, settled / 8);
 }
@@ -169,6 +202,7 @@ std::optional<Error> sync_lost(const Handle& h) noexcept {
 }
 
 Result<void> sync_until(Handle& h, std::uint64_t ticket) { return sync_from(h, ticket, nullptr); }
+Result<void> sync_until(Handle& h, LocalSeat& seat, std::uint64_t ticket) { return sync_from(h, ticket, &seat); }
 
 Result<void> make_durable(Handle& h, LocalSeat& seat, Durability durability) {
   if (durability == Durability::process) return {};
@@ -186,25 +220,20 @@ Result<void> make_durable(Handle& h, LocalSeat& seat, Durability durability) {
 
 void flush_bytes(Handle& h, LocalSeat& seat, std::uint64_t offset, std::uint64_t size) noexcept {
   if (h.is_volatile) return;
-  Note note(h, seat);
-  if (auto done = os::flush(h.map.base() + offset, size); !done) note.failed(done.error());
+  flush_noted(h, seat, [&](std::uint64_t) { return os::flush(h.map.base() + offset, size); });
 }
 
 bool flush_all(Handle& h) noexcept {
   if (sync_lost(h)) return false;
   auto& c = h.space.control();
   const std::uint64_t doubts = shared::raised_load(c.sync_doubts);
-  Note note(h, *h.seats.list[0].load());
-  const auto flushed = [&]() -> Result<void> {
+  const auto flush = [&](std::uint64_t) -> Result<void> {
     if (cache_in_doubt(h))
       for (const Dirty& d : dirty_regions(h))
         if (auto done = write_anew(h, d); !done) return done;
     return os::sync(h.file);
-  }();
-  if (!flushed) {
-    note.failed(flushed.error());
-    return false;
-  }
+  };
+  if (!flush_noted(h, *h.seats.list[0].load(), flush)) return false;
   shared::raise(c.sync_certain, doubts);
   mark_synced(h);
   return true;

@@ -15,6 +15,8 @@ bool is_synced(Handle&, std::uint64_t ticket) noexcept;
 // Until is_synced(ticket): by somebody else's flush, if one is under way and does not take too long, else by an own
 // one. Errors: sync_lost, full (no seat left to flush from).
 Result<void> sync_until(Handle&, std::uint64_t ticket);
+// The same for who has a seat: it flushes from that one.
+Result<void> sync_until(Handle&, LocalSeat&, std::uint64_t ticket);
 
 // After an operation on this seat: returns when what `durability` promises holds.  The seat's region is still the one
 // written to, and settled.  `sync_lost`: it is visible, and may not survive a power cut.

@@ -64,9 +64,9 @@ bool piles_up(const Handle& h, const Usage& u) noexcept {
   return u.dead > 2 * live + (8 + 4 * u.open) * h.space.region_size();
 }
 
-bool free_some(Handle& h) {
+bool free_some(Handle& h, LocalSeat& seat) {
   Freed f = free_retired(h);
-  if (f.freed == 0 && f.wait_for_sync != 0 && sync_until(h, f.ticket)) f = free_retired(h);
+  if (f.freed == 0 && f.wait_for_sync != 0 && sync_until(h, seat, f.ticket)) f = free_retired(h);
   return f.freed != 0;
 }
 
@@ -78,7 +78,7 @@ void tidy(Handle& h, LocalSeat& seat) {
   if (u.dead_blocks) retire_blocks(h, seat, false);
   if (u.retired != 0) {
     const Freed f = free_retired(h);
-    if (worth_a_sync(h, u, f) && sync_until(h, f.ticket)) free_retired(h);
+    if (worth_a_sync(h, u, f) && sync_until(h, seat, f.ticket)) free_retired(h);
   }
   if (u.index >= 2 * h.space.region_size() && u.dead_index * 2 > u.index) reclaim_index(h, seat, {});
   if (u.used < 2 * h.space.region_size() || seat.compaction) return;
@@ -96,7 +96,8 @@ std::optional<CompactionStep> finish_compaction(Handle& h, LocalSeat& seat) {
     const CompactionStep step = compact_some(h, seat, 4096);
     if (step == CompactionStep::retired || step == CompactionStep::given_up) return step;
     Result<void> ready;
-    if (step == CompactionStep::not_durable) ready = sync_until(h, take_ticket(h));
+    if (step == CompactionStep::no_pin) ready = too_many_pins();
+    if (step == CompactionStep::not_durable) ready = sync_until(h, seat, take_ticket(h));
     if (step == CompactionStep::no_room) {
       leave_region(h, seat);
       ready = make_room(h, seat, region_room(h), Reserve::last);
@@ -120,7 +121,7 @@ void tidy_a_little(Handle& h, LocalSeat& seat) noexcept {
   try {
     const CompactionStep step = compact_some(h, seat, kRecords);
     if (step == CompactionStep::retired) begin_compaction(h, seat, Worth::nearly_all);
-    if (step == CompactionStep::not_durable && !sync_until(h, take_ticket(h))) stop_compaction(h, seat);
+    if (step == CompactionStep::not_durable && !sync_until(h, seat, take_ticket(h))) stop_compaction(h, seat);
   } catch (const std::bad_alloc&) {  // the put that called is done, and does not fail for this
     stop_compaction(h, seat);
   }
@@ -132,7 +133,7 @@ namespace {
 bool compact_until_free(Handle& h, LocalSeat& seat) {
   std::uint64_t rounds = h.space.region_count();
   for (; rounds != 0 && begin_compaction(h, seat, Worth::some) && finish_compaction(h, seat); --rounds)
-    if (free_some(h)) return true;
+    if (free_some(h, seat)) return true;
   return false;
 }
 
@@ -140,11 +141,12 @@ bool compact_until_free(Handle& h, LocalSeat& seat) {
 
 bool make_free(Handle& h, LocalSeat& seat) {
   if (seat.compacting) return false;
-  if (free_some(h)) return true;
+  if (free_some(h, seat)) return true;
   const Compacting now(seat);
   reclaim_index(h, seat, {.share = 240, .nodes = ~0u});
   retire_blocks(h, seat, true);
-  return free_some(h) || compact_until_free(h, seat) || (recount_sometimes(h, seat) && compact_until_free(h, seat));
+  return free_some(h, seat) || compact_until_free(h, seat) ||
+         (recount_sometimes(h, seat) && compact_until_free(h, seat));
 }
 
 }  // namespace durra::detail

@@ -164,6 +164,38 @@ TEST_F(Overtaken, what_is_put_where_a_run_was_is_there_for_a_rebuild) {
   EXPECT_EQ(freer.finish(), 0);
 }
 
+// Both have found two FREE regions, of which the last must stay for compaction (F26).
+TEST_F(Overtaken, two_who_claim_at_the_same_time_leave_a_region_for_compaction) {
+  detail::Handle& h = *detail::handle_of(store);
+  const std::string large(30'000, 'x');
+  int n = 0;
+  while (store.put(n, large)) ++n;
+  const auto free = [&] {
+    std::uint64_t regions = 0;
+    for (std::uint64_t r = 0; r < h.space.region_count(); ++r)
+      regions += format::unpack(shared::state_load(h.space.descriptor(r).state)).state == format::RegionState::free;
+    return regions;
+  };
+  ASSERT_EQ(free(), 2u);
+  const auto erases = [&](int key) {
+    return [this, key] {
+      Store s = theirs();
+      arm();
+      (void)s.erase(key);
+    };
+  };
+  Stopped first(erases(0), {"claim.room", 0}), second(erases(1), {"claim.room", 0});
+  ASSERT_TRUE(first.reached());
+  ASSERT_TRUE(second.reached());
+  EXPECT_EQ(first.finish(), 0);
+  EXPECT_EQ(second.finish(), 0);
+  EXPECT_GE(free(), 1u);
+  for (int i = 2; i < n; ++i) EXPECT_TRUE(store.erase(i)) << i;
+  EXPECT_TRUE(compact(store));
+  EXPECT_TRUE(store.put("k", large));
+  expect_undamaged(w.path);
+}
+
 // ---- A region that others had and left meanwhile: its word is the same (ABA) ----------------------------------------
 TEST_F(Overtaken, who_adopts_a_region_of_blocks_leaves_those_that_came_meanwhile) {
   Block::open(store, "first", 100).value();

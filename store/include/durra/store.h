@@ -307,7 +307,8 @@ class Tail {
   // Without a name: only what is put from now on.  Errors: read_only, forked.
   static Result<Tail> from_now(Store&, std::string_view key_prefix = {});
   // The next version; Record::erased() says whether it is an erase.  `timeout` when nothing came.  `damaged`, once for
-  // each place, when something could not be read and there is nothing else.  Between two calls less than a second apart
+  // each place, when something could not be read and there is nothing else.  `full` when too many Records are held
+  // (as get); the next call gives what this one could not.  Between two calls less than a second apart
   // it keeps what it is about to show in place, as a Snapshot does.
   Result<Record> next(Duration patience);
   // A put: the position behind the last record that next() gave.  `invalid` without a name; `busy` when the name was

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <utility>
+#include <vector>
 
 #include "store/compact.h"
 #include "store/index.h"
@@ -131,6 +133,33 @@ TEST_F(OddCompactionOnADisk, a_sync_frees_what_waited_for_it) {
   store.sync().value();
   EXPECT_EQ(regions_in(RegionState::retired), 0u);
   EXPECT_EQ(regions_in(RegionState::free), 1u);
+  expect_all();
+}
+
+// A record of a batch must be on the disk before it is moved, and the mark that says so has rotted: no sync raises it.
+TEST_F(OddCompactionOnADisk, a_region_whose_mark_has_rotted_is_given_up) {
+  store.put(Batch().put("a", noise(300)).put("b", noise(300))).value();
+  leave_garbage();
+  const auto home = handle.space.home_of(detail::find(handle, detail::view(handle, "a")).record.at);
+  auto& mark = handle.space.descriptor(home).synced;
+  mark ^= 1ull << 50;
+  EXPECT_EQ(outcome(compact(store)), "ok");
+  EXPECT_EQ(handle.space.home_of(detail::find(handle, detail::view(handle, "a")).record.at), home);
+  mark ^= 1ull << 50;
+  EXPECT_EQ(shown(store.get("a")), noise(300));
+  expect_all();
+}
+
+// No pin is left for the compactor: nothing is moved until some are given back.
+TEST_F(OddCompaction, who_holds_too_many_records_compacts_nothing) {
+  leave_garbage();
+  std::vector<Record> held;
+  for (auto r = store.get(1); r; r = store.get(1)) held.push_back(std::move(*r));
+  ASSERT_EQ(held.size(), format::kPinCells * format::kPinCountMax);
+  EXPECT_EQ(compact(store).value().regions_retired, 0u);
+  held.clear();
+  detail::move_epoch_past(handle, shared::epoch_load(handle.space.control()));
+  EXPECT_GT(compact(store).value().regions_retired, 0u);
   expect_all();
 }
 

@@ -8,8 +8,10 @@
 #include <cerrno>
 
 #include "store/handle.h"
+#include "store/index.h"
 #include "store/reap.h"
 #include "tests/support/crash.h"
+#include "tests/support/disk.h"
 #include "tests/support/faults.h"
 #include "tests/support/file_edit.h"
 #include "tests/support/stores.h"
@@ -17,6 +19,7 @@
 namespace durra::test {
 namespace {
 
+using detail::handle_of;
 using format::RegionState;
 
 struct OddRegions : testing::Test {
@@ -206,6 +209,57 @@ TEST_F(OddRegionsVerified, a_record_at_the_very_begin_of_a_body_is_no_damage) {
   }
   ASSERT_GT(at_the_begin, 0);
   for (const Finding& f : verify(path).value().damage) ADD_FAILURE() << f.error.message() << ": " << f.what;
+}
+
+// It is somebody's, who writes records to it: nodes that are cut out there would be written over, or his records.
+TEST_F(OddRegions, whose_type_has_rotted_are_not_taken_for_the_index) {
+  store.put("mine", "v").value();
+  const std::uint64_t r = handle.space.home_of(detail::find(handle, detail::view(handle, "mine")).record.at);
+  auto rotten = word(r);
+  rotten.type = format::RegionType::index;
+  auto& state = handle.space.descriptor(r).state;
+  const std::uint64_t was = state;
+  state ^= (format::pack(rotten) ^ state) & 0xff;  // its check is that of before
+  ASSERT_EQ(word(r).type, format::RegionType::index);
+  ASSERT_FALSE(format::intact(state));
+  const std::uint64_t tail = handle.space.descriptor(r).tail;
+  Store other = open(path, small()).value();
+  for (int i = 0; i < 20'000; ++i) other.put(i, "").value();
+  EXPECT_EQ(handle.space.descriptor(r).tail, tail);
+  state = was;
+  EXPECT_EQ(shown(store.get("mine")), "v");
+}
+
+// Tags are 16 bits wide: what a life 65,536 generations before noted counts for none that comes.
+TEST_F(OddRegions, a_life_with_the_tag_of_an_earlier_one_waits_for_its_own_readers) {
+  store.put("warm", noise(60'000)).value();
+  const std::uint64_t r = handle.space.control().free_hint % handle.space.region_count();
+  auto& d = handle.space.descriptor(r);
+  ASSERT_EQ(word(r).state, RegionState::free);
+  d.retire_epoch = format::tagged(word(r).generation + 1, 1);
+  d.gate = format::tagged(word(r).generation + 1, 1);
+  store.put("k", noise(60'000)).value();
+  ASSERT_EQ(handle.space.home_of(detail::find(handle, detail::view(handle, "k")).record.at), r);
+  EXPECT_EQ(format::untag(d.retire_epoch, word(r).generation), 0u);
+  EXPECT_EQ(format::untag(d.gate, word(r).generation), 0u);
+}
+
+// What was in the body of a run is on the disk until a flush has said zeros, as everywhere (H24).
+TEST_F(OddRegions, a_block_where_the_body_of_a_run_was_is_flushed) {
+  const TmpfsIsADisk on_a_disk;
+  Store s = open(scratch / "disk.durra", small()).value();
+  s.put("large", noise(200'000)).value();
+  const auto head =
+      handle_of(s)->space.home_of(detail::find(*handle_of(s), detail::view(*handle_of(s), "large")).record.at);
+  s.erase("large").value();
+  compact(s).value();
+  s.sync().value();
+  compact(s).value();
+  shared::hint_store(handle_of(s)->space.control().free_hint, head + 1);
+  Faults faults;
+  faults.fail(os::Call::sync, EIO);
+  Block::open(s, "b", 1'000).value();
+  EXPECT_EQ(faults.failed(), 1u);
 }
 
 }  // namespace

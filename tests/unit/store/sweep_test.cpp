@@ -172,5 +172,20 @@ TEST_F(Sweep, drops_nothing_that_came_to_where_a_tombstone_was) {
   EXPECT_EQ(shown(store.get("gone")), "again");
 }
 
+// Tombstones that hide something stay, and so many are looked at in one sweep: the next goes on behind them.
+TEST_F(Sweep, goes_on_where_the_last_one_had_no_room) {
+  Store many = open(scratch / "many.durra", test::small(64_MiB)).value();
+  detail::Handle& its = *detail::handle_of(many);
+  for (int i = 0; i < 70'000; ++i) many.put(i, "").value();
+  for (int i = 0; i < 70'000; ++i) many.erase(i).value();
+  const auto seat = detail::ExclusiveSeat::take(its).value();
+  detail::stop_compaction(its, *seat);
+  detail::leave_region(its, *seat);
+  (void)detail::sweep(its, *seat, 0ns, 5ms);
+  EXPECT_GT(its.sweep_from, 0u);
+  (void)detail::sweep(its, *seat, 0ns, 5ms);
+  EXPECT_EQ(its.sweep_from, 0u);
+}
+
 }  // namespace
 }  // namespace durra

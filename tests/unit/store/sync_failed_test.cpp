@@ -4,8 +4,11 @@
 #include <durra/types.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cerrno>
 #include <optional>
+#include <string>
+#include <thread>
 
 #include "tests/support/disk.h"
 #include "tests/support/faults.h"
@@ -49,6 +52,44 @@ TEST_F(SyncFailed, of_the_last_who_closes) {
   EXPECT_NE(stats(*store).value().opened, Opened::clean);
   EXPECT_EQ(shown(store->get("k")), "v");
   EXPECT_EQ(outcome(store->sync()), "sync_lost");
+}
+
+// The first flush is told of a failure, and its thread goes on late; every other flush succeeds, as msync does then.
+class ToldLate final : public os::Faults {
+ public:
+  ToldLate() { os::set_faults(this); }
+  ~ToldLate() override { os::set_faults(nullptr); }
+  int before(os::Call c) override {
+    if (c != os::Call::sync || told_.exchange(true)) return 0;
+    for (int i = 0; i < 300 && !go_on_; ++i) os::nap(std::chrono::milliseconds(1));
+    return EIO;
+  }
+  void wait_until_told() const {
+    while (!told_) os::nap(std::chrono::milliseconds(1));
+  }
+  void go_on() { go_on_ = true; }
+
+ private:
+  std::atomic<bool> told_{false}, go_on_{false};
+};
+
+// The kernel tells a failure once per open file, and a handle has one: whoever flushes next, in another thread, hears
+// that all is well.  What was lost may be its own record.
+TEST_F(SyncFailed, told_to_another_thread_of_the_handle) {
+  for (const bool whole : {false, true}) {
+    const std::string file = scratch / (whole ? "sync" : "power");
+    Store s = open(file, small()).value();
+    s.put("k", "v").value();
+    ToldLate kernel;
+    std::thread told([&] { EXPECT_EQ(outcome(s.sync()), "sync_lost"); });
+    kernel.wait_until_told();
+    if (whole)
+      EXPECT_EQ(outcome(s.sync()), "sync_lost");
+    else
+      EXPECT_EQ(outcome(s.put("l", "w", {.durability = Durability::power})), "sync_lost");
+    kernel.go_on();
+    told.join();
+  }
 }
 
 }  // namespace

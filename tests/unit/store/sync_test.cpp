@@ -146,6 +146,32 @@ TEST_F(SyncTest, a_durable_position_makes_what_was_shown_durable_too) {
   EXPECT_EQ(unsynced(store), 0u);
 }
 
+// Whoever needs a flush amid an operation holds a seat: where there is no other, it flushes from that one.
+TEST_F(SyncTest, who_holds_the_only_seat_flushes_from_it) {
+  Options o = with(Durability::power);
+  o.participants = 1;
+  Store alone = open(scratch / "alone.durra", o).value();
+  Tail tail = Tail::open(alone, "t", "log/").value();
+  alone.append("log", "event").value();
+  EXPECT_EQ(tail.next(std::chrono::seconds(0)).value().str(), "event");
+  Batch batch;
+  tail.save(batch);
+  EXPECT_EQ(outcome(alone.put(batch.put("effect", "1"))), "ok");
+  EXPECT_EQ(unsynced(alone), 0u);
+  EXPECT_EQ(outcome(tail.save()), "ok");
+  EXPECT_EQ(outcome(alone.sync()), "ok");
+}
+
+// What one key leaves behind is freed after a sync that no other seat can lead.
+TEST_F(SyncTest, a_store_of_one_seat_does_not_grow_under_one_key) {
+  Store alone = open(scratch / "alone.durra", small(8_MiB, 1)).value();
+  const std::string payload(1000, 'x');
+  for (int i = 0; i < 40'000; ++i) ASSERT_EQ(outcome(alone.put("k", payload)), "ok") << i;
+  EXPECT_LT(stats(alone).value().disk_bytes, 4_MiB);
+  for (int i = 0; i < 4'000; ++i) alone.put(i % 1'000, payload).value();
+  EXPECT_EQ(outcome(compact(alone)), "ok");
+}
+
 TEST_F(SyncTest, a_power_handle_makes_erases_durable_too) {
   Store power = open(path, with(Durability::power)).value();
   power.put("k", "v").value();

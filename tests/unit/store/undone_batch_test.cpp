@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <vector>
 
 #include "store/append.h"
 #include "store/batch.h"
@@ -17,7 +18,7 @@ namespace {
 struct UndoneBatch : testing::Test {
   Scratch scratch;
   const std::string path = scratch / "s.durra";
-  Store store = open(path, small()).value();
+  Store store = open(path, small(64_MiB)).value();
   detail::Handle& handle = *detail::handle_of(store);
 
   // A process that puts "a" and "b" in a batch, and is told this.
@@ -105,6 +106,29 @@ TEST_F(UndoneBatch, whose_record_leads_to_another_key_is_damage_to_readers_and_w
   EXPECT_EQ(outcome(store.put(key, "new")), "damaged");
   EXPECT_EQ(outcome(store.put(Batch().put("c", "new").put(key, "new"))), "damaged");
   EXPECT_EQ(shown(store.get("c")), "old");
+}
+
+// Each is in the way of the one before it.  So many cannot be in the works, for each has a seat of its own; whoever
+// decided one from inside the other would come to the end of his stack.
+TEST_F(UndoneBatch, a_long_chain_of_them_is_damage) {
+  constexpr std::uint64_t kBatches = 30'000;
+  std::vector<std::uint64_t> keys(kBatches + 1);  // in the order in which batches have them
+  for (std::uint64_t i = 0; i < keys.size(); ++i) keys[i] = format::id_of((i + 1) << 44, handle.space.seed());
+  for (std::uint64_t i = 0; i < kBatches; ++i) store.put(Batch().put(keys[i], "").put(keys[i + 1], "")).value();
+  for (std::uint64_t r = 0; r < handle.space.regions(); ++r) {
+    const auto w = format::unpack(shared::state_load(handle.space.descriptor(r).state));
+    if (w.type != format::RegionType::data || !format::may_hold_records(format::pack(w))) continue;
+    const std::uint64_t base = handle.space.region_offset(r);
+    const std::uint64_t end = base + shared::tail_load(handle.space.descriptor(r).tail);
+    for (auto record = record_at(base + format::kRegionData);; record = record_at(record.at + record.size())) {
+      const bool decides = record.shape.kind == format::RecordKind::envelope;
+      shared::draft_store(record.header->stamp, decides ? format::decision(format::Verdict::pending) : 0);
+      shared::draft_store(record.header->word, 0);
+      if (record.at + record.size() >= end) break;
+    }
+  }
+  EXPECT_EQ(outcome(store.put(keys[0], "mine")), "ok") << "the first is decided against, for it met damage";
+  EXPECT_EQ(shown(store.get(keys[0])), "mine");
 }
 
 }  // namespace
