@@ -12,7 +12,7 @@ namespace durra::detail {
 namespace {
 
 // Under RECOVER, nobody else alive.
-void leave_clean(Handle& h) noexcept {
+void leave_clean(Handle& h) {
   auto& control = h.space.control();
   reap_dead(h);
   const auto now = os::identity(h.file);
@@ -28,6 +28,13 @@ void leave_clean(Handle& h) noexcept {
 void leave_seats(Handle& h) noexcept {
   const auto count = shared::mark_load(h.seats.count);
   for (std::uint64_t i = 0; i < count; ++i) leave_seat(*h.seats.list[i].load());
+}
+
+// Step 1: who is the last leaves the file CLEAN.
+void leave_file(Handle& h) {
+  const auto recover = os::HeldByte::take(h.file, h.path, format::kLockRecover, 0, os::Access::read_write);
+  if (!recover || !*recover) return;
+  if (const auto others = lived_in(h); others && *others == 0) leave_clean(h);
 }
 
 }  // namespace
@@ -50,9 +57,10 @@ void mark_identity(Handle& h, format::Identity now) noexcept {
 void close_in_order(Handle& h) noexcept {
   forget_homes(h.id);
   if (!h.joined || h.lost_files()) return leave_seats(h);
-  auto recover = os::HeldByte::take(h.file, h.path, format::kLockRecover, 0, os::Access::read_write);
-  if (recover && *recover)
-    if (const auto others = lived_in(h); others && *others == 0) leave_clean(h);
+  try {
+    leave_file(h);
+  } catch (const std::bad_alloc&) {  // DIRTY, as after a death
+  }
   leave_seats(h);
 }
 

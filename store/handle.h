@@ -56,6 +56,7 @@ struct LocalSeat {
   bool compacting = false;            // claims now are compaction's own: they may take the last region
   bool fine = false;                  // its next regions come in small pieces: it makes single records durable
   std::uint64_t last_stamp = 0;       // stamps of one seat rise
+  os::Witness witness;                // of its flushes, from the first on
   std::uint32_t flushes = 0;          // odd: its thread is in a flush; a futex
   std::atomic<bool> unsynced{false};  // Durability::interval: something was put since the thread's last tick
   // The clock is not read at every operation: a busy seat reads it every 64th, an idle one each time.

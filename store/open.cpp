@@ -191,13 +191,6 @@ void forget_failures(Handle& h, const format::Identity& now) noexcept {
   shared::raise(control.sync_certain, shared::raised_load(control.sync_doubts));
 }
 
-// Step 5b.  Whoever is in the middle of a flush, alive or not, may have been told of a failure before this opener's own
-// descriptor could be (H8).
-void note_flushers(Handle& h) noexcept {
-  for (std::uint32_t n = 0; n < h.space.super().seat_count; ++n)
-    if (shared::note_load(h.space.seat(n).sync) != 0) return doubt_cache(h);
-}
-
 // Steps 3 and 4, under the lock: an index that may be used, and the marks of who is responsible for it from now on.
 Result<void> make_trusted(Handle& h, format::Trust trust, const format::Identity& now) {
   auto& control = h.space.control();
@@ -250,7 +243,7 @@ Result<void> join(Handle& h, const Options& o) {
   if (auto done = check_control(h); !done) return done;
   shared::raise(h.space.control().region_hint, h.space.regions());
   h.opened = opened_by(trust);
-  note_flushers(h);
+  doubt_beside_flushers(h);
   reap_dead(h);                                              // step 5
   if (auto seat = home_seat(h); !seat) return seat.error();  // step 6
   h.joined = true;

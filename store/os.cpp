@@ -55,6 +55,7 @@ const char* name(Call c) noexcept {
     case Call::advise: return "advise";
     case Call::lock: return "lock";
     case Call::sync: return "sync";
+    case Call::ask: return "ask";
     case Call::link: return "link";
     case Call::identity: return "identity";
     case Call::random: return "random";

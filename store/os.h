@@ -31,6 +31,7 @@ enum class Call : std::uint8_t {
   advise,
   lock,
   sync,
+  ask,
   link,
   identity,
   random,
@@ -196,6 +197,24 @@ Result<void> sync(const File&);  // fsync
 // What these pages of a shared mapping hold, and whatever it takes to read it again after a power cut.
 Result<void> flush(void* address, std::size_t size);
 Result<void> sync_directory_of(const std::string& path);  // of the name itself
+
+// An open file beside the one that flushes.  The kernel tells each open file once of a write-back that failed
+// (errseq_t), also of one that some other open file has been told of.
+class Witness {
+ public:
+  static Result<Witness> open(const File& like, const std::string& path);
+  Witness() = default;
+  Witness(Witness&&) noexcept = default;
+  Witness& operator=(Witness&&) noexcept;
+  ~Witness();
+  explicit operator bool() const noexcept { return static_cast<bool>(file_); }
+  // Flushes nothing, and waits for nothing.  An error where a write-back of this file has failed since it was asked
+  // last, or opened.  False: it cannot be asked, for somebody closed it or filters system calls.
+  Result<std::uint8_t> ask() const;
+
+ private:
+  File file_;
+};
 
 // ---- Identity -----------------------------------------------------------------------------------------------------
 // Everything but `check`.  What this kernel or file system cannot tell is zero.

@@ -57,6 +57,8 @@ Result<void> watch(const File&);
 void unwatch(const File&) noexcept;
 // Whether the watched descriptor is still the file it was (closefrom() and a later open may have changed that).
 bool still_ours(const File&) noexcept;
+// Closes a watched descriptor, but not what somebody else has got under its number after a closefrom().
+void close_watched(File&) noexcept;
 
 // By statfs's f_type; one that durra does not know is named by its number.
 FileSystem file_system_of(std::uint32_t magic);

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -69,9 +70,12 @@ Watchlist& watchlist() {
 thread_local bool gate_is_ours = false;
 thread_local bool gate_is_the_forks = false;
 
+// Not by fstat: it asks for the times too, and from Linux 6.13 on whoever writes after somebody has seen a file's times
+// changes them, which makes each flush one of the file system's journal.
 bool is_still(const Watched& w) {
-  struct stat s;
-  return ::fstat(w.fd, &s) == 0 && s.st_dev == w.device && s.st_ino == w.inode;
+  struct statx s;
+  if (::statx(w.fd, "", AT_EMPTY_PATH, STATX_INO, &s) != 0) return false;
+  return makedev(s.stx_dev_major, s.stx_dev_minor) == w.device && s.stx_ino == w.inode;
 }
 
 void before_fork() {
@@ -131,11 +135,7 @@ bool still_ours(const File& f) noexcept {
   return it == list.end() || is_still(*it);
 }
 
-// ---- HeldByte -----------------------------------------------------------------------------------------------------
-namespace {
-
-// Closes a watched descriptor, but not what somebody else has got under its number after a closefrom().
-void drop(File& f) noexcept {
+void close_watched(File& f) noexcept {
   const ForkGate gate;
   const bool ours = still_ours(f);
   unwatch(f);
@@ -143,8 +143,7 @@ void drop(File& f) noexcept {
   f.release();
 }
 
-}  // namespace
-
+// ---- HeldByte -----------------------------------------------------------------------------------------------------
 // The gate is shut all the time: no child inherits the descriptor before it is watched, nor the page before madvise.
 Result<HeldByte> HeldByte::take(const File& like, const std::string& path, std::uint64_t byte, std::uint64_t map_offset,
                                 Access access, Lock kind) {
@@ -166,7 +165,7 @@ Result<HeldByte> HeldByte::take(const File& like, const std::string& path, std::
   const auto fs = file_system(like);
   if (!fs) return fs.error();
   if (fs->locks_by_descriptor) return held;  // not tested: somebody else's lock could be taken for ours
-  drop(held.file_);
+  close_watched(held.file_);
   const auto lives = is_held(like, byte);
   if (!lives) return lives.error();
   if (*lives) return held;
@@ -189,12 +188,12 @@ void HeldByte::release() noexcept {
     auto everything = lock_of(F_UNLCK, 0, 0);  // at once, even if a raw clone of this process has the descriptor too
     ::fcntl(file_.fd(), F_OFD_SETLK, &everything);
   }
-  if (file_) drop(file_);
+  if (file_) close_watched(file_);
   page_ = Mapping{};
 }
 
 void HeldByte::forget() noexcept {
-  if (file_) drop(file_);
+  if (file_) close_watched(file_);
   page_.forget();
 }
 

@@ -46,14 +46,24 @@ void reap_regions(Handle& h, std::uint32_t seat) noexcept {
   });
 }
 
+// The byte of a dead one's seat; empty: it lives, or it waits for who has the memory to reap it.
+os::HeldByte take_byte(Handle& h, std::uint32_t n) noexcept {
+  const std::uint64_t page = h.space.super().seats_offset + n * sizeof(format::Seat);
+  try {
+    auto byte = os::HeldByte::take(h.file, h.path, format::kLockSeats + n, page, os::Access::read_write);
+    return byte ? *std::move(byte) : os::HeldByte{};
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
+}
+
 // True when the seat was somebody's who is dead, and is FREE now.
 bool reap_seat(Handle& h, std::uint32_t n) noexcept {
   format::Seat& seat = h.space.seat(n);
   const auto held = os::is_held(h.probe, format::kLockSeats + n);
   if (!held || *held != 0) return false;
-  const std::uint64_t page = h.space.super().seats_offset + n * sizeof(format::Seat);
-  const auto byte = os::HeldByte::take(h.file, h.path, format::kLockSeats + n, page, os::Access::read_write);
-  if (!byte || !*byte) return false;
+  const os::HeldByte byte = take_byte(h, n);
+  if (!byte) return false;
   const std::uint64_t word = shared::seat_load(seat.state);  // step 1: still not FREE?
   if (format::seat_state(word) == format::SeatState::free) return false;
   step("reap.1");

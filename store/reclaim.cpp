@@ -42,6 +42,16 @@ std::uint64_t gate_of(Handle& h, std::uint64_t r, const RegionWord& w) noexcept 
   return format::untag(shared::tagged_load(gate), w.generation);
 }
 
+// Null: there is none for this thread, or no memory for one.
+LocalSeat* seat_if_any(Handle& h) noexcept {
+  try {
+    auto seat = home_seat(h);
+    return seat ? *seat : nullptr;
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
 // One word makes a single region FREE.  A run goes through CLAIMED under the next generation, so that its bodies are
 // given back by one process at a time and a rebuild knows this life to be over.
 bool give_back(Handle& h, std::uint64_t r, const RegionWord& w) noexcept {
@@ -54,13 +64,13 @@ bool give_back(Handle& h, std::uint64_t r, const RegionWord& w) noexcept {
     if (shared::hint_load(hint) > r) shared::hint_store(hint, r);
     return true;
   }
-  auto seat = home_seat(h);
-  if (!seat) return false;
+  const LocalSeat* const seat = seat_if_any(h);
+  if (seat == nullptr) return false;
   const std::uint64_t run = shared::tagged_load(d.run);
   const std::uint64_t k = format::untag(run, w.generation);
   RegionWord next = w;
   next.state = RegionState::claimed;
-  next.owner = (*seat)->number;
+  next.owner = seat->number;
   next.generation = w.generation + 1;
   if (k != 0 && !shared::tagged_change(d.run, run, format::tagged(next.generation, k))) return false;
   step("free.run");  // † RETIRED still, its length known for the life to come: the next freer goes on

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
+#include <utility>
 #include <vector>
 
 #include "store/dirty.h"
@@ -42,6 +44,18 @@ class Note {
   std::uint64_t request_;
 };
 
+// Before a seat's first flush, and before anybody asks for doubts.  Without one a flush waits for the others.
+void call_witness(Handle& h, LocalSeat& seat) noexcept {
+  if (seat.witness || h.lost_files()) return;
+  try {
+    auto witness = os::Witness::open(h.file, h.path);
+    if (!witness) return;
+    seat.witness = std::move(*witness);
+    doubt_beside_flushers(h);
+  } catch (const std::bad_alloc&) {
+  }
+}
+
 // Until those who are in a flush now, by the same open file, have said how it ended.
 void wait_for_other_flushes(Handle& h, const LocalSeat& own) noexcept {
   const auto count = shared::mark_load(h.seats.count);
@@ -57,14 +71,22 @@ void wait_for_other_flushes(Handle& h, const LocalSeat& own) noexcept {
 // handle, which would have been told instead, was told that something is not.
 template <class Flush>
 bool flush_noted(Handle& h, LocalSeat& seat, Flush flush) {
+  call_witness(h, seat);
+  bool asked = false;
   {
     Note note(h, seat);
-    if (Result<void> done = flush(note.request()); !done) {
+    Result<void> done = flush(note.request());
+    if (done && seat.witness) {
+      const auto told = seat.witness.ask();
+      if (!told) done = told.error();
+      asked = told && *told != 0;
+    }
+    if (!done) {
       note.failed(done.error());
       return false;
     }
   }
-  wait_for_other_flushes(h, seat);
+  if (!asked) wait_for_other_flushes(h, seat);
   return !sync_lost(h);
 }
 
@@ -151,6 +173,16 @@ Result<void> lead_from(Handle& h, LocalSeat* own) {
   return seat ? lead(h, **seat) : seat.error();
 }
 
+// Those who wait are told, also where there was no memory for the flush.
+struct EndOfLead {
+  format::Control& control;
+  const std::uint64_t begun;
+  ~EndOfLead() {
+    shared::hint_change(control.sync_begun_ns, begun, 0);
+    ring(control);
+  }
+};
+
 // Steps 2 to 5.
 Result<void> sync_from(Handle& h, std::uint64_t ticket, LocalSeat* own) {
   auto& c = h.space.control();
@@ -159,10 +191,8 @@ Result<void> sync_from(Handle& h, std::uint64_t ticket, LocalSeat* own) {
     if (auto lost = sync_lost(h)) return *lost;
     std::uint64_t begun = 0;
     if (wait_for_leader(h, ticket, begun)) continue;
-    auto led = lead_from(h, own);
-    shared::hint_change(c.sync_begun_ns, begun, 0);
-    ring(c);
-    if (!led) return led;
+    const EndOfLead end{c, begun};
+    if (auto led = lead_from(h, own); !led) return led;
   }
 }
 
@@ -207,6 +237,7 @@ Result<void> sync_until(Handle& h, LocalSeat& seat, std::uint64_t ticket) { retu
 Result<void> make_durable(Handle& h, LocalSeat& seat, Durability durability) {
   if (durability == Durability::process) return {};
   if (auto lost = sync_lost(h)) return *lost;
+  if (durability == Durability::power) call_witness(h, seat);
   if (durability == Durability::interval) {
     shared::unsynced_mark(seat.unsynced);
   } else if (cache_in_doubt(h)) {
@@ -223,7 +254,7 @@ void flush_bytes(Handle& h, LocalSeat& seat, std::uint64_t offset, std::uint64_t
   flush_noted(h, seat, [&](std::uint64_t) { return os::flush(h.map.base() + offset, size); });
 }
 
-bool flush_all(Handle& h) noexcept {
+bool flush_all(Handle& h) {
   if (sync_lost(h)) return false;
   auto& c = h.space.control();
   const std::uint64_t doubts = shared::raised_load(c.sync_doubts);
@@ -245,6 +276,11 @@ bool cache_in_doubt(const Handle& h) noexcept {
 }
 
 void doubt_cache(Handle& h) noexcept { shared::doubt(h.space.control().sync_doubts); }
+
+void doubt_beside_flushers(Handle& h) noexcept {
+  for (std::uint32_t n = 0; n < h.space.super().seat_count; ++n)
+    if (shared::note_load(h.space.seat(n).sync) != 0) return doubt_cache(h);
+}
 
 }  // namespace durra::detail
 

@@ -31,11 +31,13 @@ std::optional<Error> sync_lost(const Handle&) noexcept;
 
 // The whole file, by the one who is alone in it, and all records marked synced.  False: a sync has failed, now or
 // before.
-bool flush_all(Handle&) noexcept;
+bool flush_all(Handle&);
 
 // A flush that failed may have been reported to somebody who could not tell the others (F37, H8): what the page cache
 // holds above the marks is written anew by the next flush.
 void doubt_cache(Handle&) noexcept;
+// By whoever has just opened the file: who is in the middle of a flush, alive or not, may have been told before (H8).
+void doubt_beside_flushers(Handle&) noexcept;
 bool cache_in_doubt(const Handle&) noexcept;
 
 }  // namespace durra::detail

@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include "store/handle.h"
 #include "tests/support/disk.h"
 #include "tests/support/faults.h"
 #include "tests/support/scratch.h"
@@ -55,11 +56,13 @@ TEST_F(SyncFailed, of_the_last_who_closes) {
 }
 
 // The first flush is told of a failure, and its thread goes on late; every other flush succeeds, as msync does then.
+// Whether there was one can be asked by another open file, or not.
 class ToldLate final : public os::Faults {
  public:
-  ToldLate() { os::set_faults(this); }
+  explicit ToldLate(int to_who_asks) : to_who_asks_(to_who_asks) { os::set_faults(this); }
   ~ToldLate() override { os::set_faults(nullptr); }
   int before(os::Call c) override {
+    if (c == os::Call::ask && told_) return to_who_asks_;
     if (c != os::Call::sync || told_.exchange(true)) return 0;
     for (int i = 0; i < 300 && !go_on_; ++i) os::nap(std::chrono::milliseconds(1));
     return EIO;
@@ -70,26 +73,42 @@ class ToldLate final : public os::Faults {
   void go_on() { go_on_ = true; }
 
  private:
+  const int to_who_asks_;
   std::atomic<bool> told_{false}, go_on_{false};
 };
 
 // The kernel tells a failure once per open file, and a handle has one: whoever flushes next, in another thread, hears
 // that all is well.  What was lost may be its own record.
 TEST_F(SyncFailed, told_to_another_thread_of_the_handle) {
-  for (const bool whole : {false, true}) {
-    const std::string file = scratch / (whole ? "sync" : "power");
-    Store s = open(file, small()).value();
-    s.put("k", "v").value();
-    ToldLate kernel;
-    std::thread told([&] { EXPECT_EQ(outcome(s.sync()), "sync_lost"); });
-    kernel.wait_until_told();
-    if (whole)
-      EXPECT_EQ(outcome(s.sync()), "sync_lost");
-    else
-      EXPECT_EQ(outcome(s.put("l", "w", {.durability = Durability::power})), "sync_lost");
-    kernel.go_on();
-    told.join();
-  }
+  for (const int to_who_asks : {EIO, ENOSYS, EBADF})
+    for (const bool whole : {false, true}) {
+      SCOPED_TRACE(to_who_asks);
+      const std::string file = scratch / std::to_string(to_who_asks) + (whole ? "sync" : "power");
+      Store s = open(file, small()).value();
+      s.put("k", "v", {.durability = Durability::power}).value();  // by a seat that has a witness since
+      ToldLate kernel(to_who_asks);
+      std::thread told([&] { EXPECT_EQ(outcome(s.sync()), "sync_lost"); });
+      kernel.wait_until_told();
+      if (whole)
+        EXPECT_EQ(outcome(s.sync()), "sync_lost");
+      else
+        EXPECT_EQ(outcome(s.put("l", "w", {.durability = Durability::power})), "sync_lost");
+      kernel.go_on();
+      told.join();
+    }
+}
+
+// Who flushes for the first time while another is in a flush has a witness that was told nothing of what was before.
+TEST_F(SyncFailed, before_the_witness_came) {
+  ToldLate kernel(0);
+  store->put("k", "v").value();
+  std::thread told([&] { EXPECT_EQ(outcome(store->sync()), "sync_lost"); });
+  kernel.wait_until_told();
+  const auto doubts = detail::handle_of(*store)->space.control().sync_doubts;
+  (void)store->put("l", "w", {.durability = Durability::power});
+  EXPECT_EQ(detail::handle_of(*store)->space.control().sync_doubts, doubts + 1);
+  kernel.go_on();
+  told.join();
 }
 
 }  // namespace
