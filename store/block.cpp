@@ -52,14 +52,11 @@ Result<RecordRef> look_up(Handle& h, const KeyView& key) {
 
 bool take_hold(Handle& h, std::uint64_t region) {
   const std::lock_guard guard(h.holds.mutex);
-  Holds::Hold& hold = h.holds.regions[region];
-  if (hold.count == 0) {
-    auto byte = os::HeldByte::take(h.file, h.path, format::kLockHold + region, h.space.region_offset(region),
-                                   os::Access::read_write, os::Lock::shared);
-    if (!byte || !*byte) return h.holds.regions.erase(region), false;
-    hold.byte = *std::move(byte);
-  }
-  ++hold.count;
+  if (const auto hold = h.holds.regions.find(region); hold != h.holds.regions.end()) return ++hold->second.count, true;
+  auto byte = os::HeldByte::take(h.file, h.path, format::kLockHold + region, h.space.region_offset(region),
+                                 os::Access::read_write, os::Lock::shared);
+  if (!byte || !*byte) return false;
+  h.holds.regions.emplace(region, Holds::Hold{*std::move(byte), 1});
   return true;
 }
 
@@ -173,9 +170,10 @@ Result<void> drop_block(Handle& h, std::string_view name) {
 
 Result<std::vector<NamedBlock>> blocks(Handle& h, std::string_view prefix) {
   if (auto no = h.refuse_read()) return *no;
+  const std::string from = key_of(prefix);  // before the pin: only a scan gives that back when memory runs out
   auto instant = take_instant(h);
   if (!instant) return instant.error();
-  const auto state = scan(h, *instant, key_of(prefix), true);
+  const auto state = scan(h, *instant, from, true);
   std::vector<NamedBlock> out;
   while (const RecordRef* r = scan_next(*state))
     if (r->shape.kind == format::RecordKind::block)

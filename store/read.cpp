@@ -6,6 +6,7 @@
 
 #include "format/codec.h"
 #include "store/append.h"
+#include "store/seat.h"
 #include "store/snapshot.h"
 #include "store/stamp.h"
 
@@ -66,12 +67,13 @@ void get_group(Handle& h, std::span<const Key> keys, std::uint64_t* cell, std::v
   std::array<KeyView, 16> views;
   for (std::size_t i = 0; i < keys.size(); ++i) prefetch_leaf(h, views[i] = view(h, keys[i]));
   for (std::size_t i = 0; i < keys.size(); ++i) prefetch_record(h, views[i]);
+  PinsToTake pins(h, cell, keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (auto no = refuse(keys[i])) {
-      Handle::release_pin(&h, cell);
+      Handle::release_pin(&h, pins.take());
       out.emplace_back(*no);
     } else {
-      out.push_back(answer(h, find(h, views[i]), cell));
+      out.push_back(answer(h, find(h, views[i]), pins.take()));
     }
   }
 }

@@ -140,8 +140,9 @@ bool shows(RecordsState& s, const RecordRef& r) noexcept {
 }  // namespace
 
 std::unique_ptr<RecordsState> scan(Handle& h, Instant instant, std::string_view prefix, bool own_keys) {
+  PinsToTake pins(h, instant.pin);
   auto s = std::make_unique<RecordsState>(h);
-  s->pin = instant.pin;
+  s->pin = pins.take();
   s->time = instant.time;
   s->prefix = prefix;
   s->own_keys = own_keys;
@@ -205,7 +206,10 @@ Records::Iterator& Records::Iterator::operator++() {
       s.status = detail::too_many_pins();
       break;
     }
-    if (auto record = s.handle->make_record(*r, s.pin)) {
+    --s.queue_next;  // until it is made: when memory runs out it comes with the next ++
+    auto record = s.handle->make_record(*r, s.pin);
+    ++s.queue_next;
+    if (record) {
       s.shown.emplace(*std::move(record));
       break;
     } else if (!s.status) {

@@ -94,6 +94,27 @@ class OperationPin {
   std::uint64_t* cell_;
 };
 
+// Pins that were counted for what is still to be made, a Record or a walk: whoever has made one takes its pin, and when
+// memory runs out before, the rest goes back.
+class PinsToTake {
+ public:
+  PinsToTake(Handle& h, std::uint64_t* cell, std::uint64_t count = 1) noexcept
+      : handle_(h), cell_(cell), count_(count) {}
+  ~PinsToTake() {
+    if (count_ != 0) Handle::release_pin(&handle_, cell_, count_);
+  }
+  PinsToTake(const PinsToTake&) = delete;
+  std::uint64_t* take() noexcept {
+    --count_;
+    return cell_;
+  }
+
+ private:
+  Handle& handle_;
+  std::uint64_t* const cell_;
+  std::uint64_t count_;
+};
+
 // At most once a second: the time of the seat's last operation, which a cold opener compares with the file's (F9).
 void beat(format::Seat&, std::uint64_t now_ns) noexcept;
 

@@ -1,6 +1,7 @@
 // Durability::interval: the one thread of a handle, which syncs what the handle put.
 #include "store/sync_thread.h"
 
+#include <new>
 #include <system_error>
 
 #include "store/sync.h"
@@ -51,11 +52,16 @@ void SyncThread::run() noexcept {
   tick(true);
 }
 
-// A failure stays in the file: every later put of this handle answers it.
+// A failure stays in the file: every later put of this handle answers it.  When memory runs out the next tick does it;
+// behind the last there is none, and what needs no memory is done: everything is flushed, and nothing marked.
 void SyncThread::tick(bool last) noexcept {
-  if (ticket_ != 0 && (is_synced(handle_, ticket_) || sync_until(handle_, ticket_))) ticket_ = 0;
-  if (take_unsynced(handle_)) ticket_ = take_ticket(handle_);
-  if (last && ticket_ != 0 && sync_until(handle_, ticket_)) ticket_ = 0;
+  try {
+    if (ticket_ != 0 && (is_synced(handle_, ticket_) || sync_until(handle_, ticket_))) ticket_ = 0;
+    if (take_unsynced(handle_)) ticket_ = take_ticket(handle_);
+    if (last && ticket_ != 0 && sync_until(handle_, ticket_)) ticket_ = 0;
+  } catch (const std::bad_alloc&) {
+    if (last) flush_bytes(handle_, *handle_.seats.list[0].load(), 0, handle_.map.size());
+  }
 }
 
 }  // namespace durra::detail

@@ -49,7 +49,7 @@ void end_collection(TailState& t) {
   unpin(t);
   t.entries.clear();
   t.next = 0;
-  t.reached = t.end;
+  t.reached = std::move(t.end);  // and not a copy, which needs memory: what was shown must not come again
 }
 
 // The next of the entries that is still to be shown.
@@ -105,7 +105,7 @@ Result<std::unique_ptr<TailState>> make(Store& store, std::string_view prefix) {
 
 TailState::~TailState() {
   if (handle->forked()) return;
-  if (!name.empty()) give_name_back(*this);
+  if (!key.empty()) give_name_back(*this);
   if (pin != nullptr) Handle::release_pin(handle, pin);
   Handle::unrefer(handle);
 }

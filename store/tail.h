@@ -59,12 +59,12 @@ inline constexpr std::size_t kCollectMax = 65'536;
 
 struct TailState {
   Handle* handle;
-  std::string name;        // "": none
-  std::uint32_t seat = 0;  // that holds the name
-  std::uint64_t seat_generation = 0;
-  std::string prefix;  // of the keys it shows
-  Position shown;      // behind the last record that was given: what save() saves
-  Position reached;    // where the next collection begins
+  std::string key;                    // of the name; "": none.  It is in use in this handle from here to the end
+  std::uint32_t seat = 0;             // that holds the name
+  std::uint64_t seat_generation = 0;  // 0: nobody does yet
+  std::string prefix;                 // of the keys it shows
+  Position shown;                     // behind the last record that was given: what save() saves
+  Position reached;                   // where the next collection begins
 
   std::vector<TailEntry> entries;  // the collection
   std::size_t next = 0;            // the first entry not yet looked at

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "store/region_table.h"
+#include "store/seat.h"
 #include "store/stamp.h"
 #include "store/tail.h"
 
@@ -15,7 +16,7 @@ using format::RegionState;
 class Collection {
  public:
   Collection(TailState& t, const Instant& instant) noexcept
-      : t_(t), h_(*t.handle), time_(instant.time), epoch_(instant.epoch) {}
+      : t_(t), h_(*t.handle), time_(instant.time), epoch_(instant.epoch), entries_(std::move(t.entries)) {}
 
   void run();
 
@@ -34,7 +35,7 @@ class Collection {
   std::uint64_t shown_stamp(const RecordRef&);
   void add(const TailEntry&);
   bool has_room_for(const TailEntry& e) const noexcept {
-    return t_.entries.size() < kCollectMax || before(e, t_.entries.front());
+    return entries_.size() < kCollectMax || before(e, entries_.front());
   }
   bool before(const TailEntry& a, const TailEntry& b) const noexcept {
     return a.stamp != b.stamp ? a.stamp < b.stamp : name_of(h_, a.record) < name_of(h_, b.record);
@@ -50,7 +51,8 @@ class Collection {
   Handle& h_;
   const std::uint64_t time_;
   const std::uint64_t epoch_;
-  bool complete_ = true;  // nothing had to be left out for want of room
+  std::vector<TailEntry> entries_;  // the tail's own once they are all there and in order
+  bool complete_ = true;            // nothing had to be left out for want of room
   // What the instant shows of the keys met last: a hot key has many versions, and each would ask again.
   struct Known {
     RecordRef record;
@@ -92,7 +94,7 @@ void Collection::read(const Region& r) {
 
   std::uint64_t from = seen.end;
   if (seen.end != format::kRegionData && !t_.reached.is_behind_all_of(seen.high)) {
-    if (t_.entries.size() == kCollectMax && seen.low > t_.entries.front().stamp)
+    if (entries_.size() == kCollectMax && seen.low > entries_.front().stamp)
       complete_ = false;  // what it has comes later
     else
       from = format::kRegionData;
@@ -179,25 +181,26 @@ void Collection::add(const TailEntry& e) {
     complete_ = false;
     return;
   }
-  if (t_.entries.size() == kCollectMax) {
-    std::pop_heap(t_.entries.begin(), t_.entries.end(), order());
-    t_.entries.pop_back();
+  if (entries_.size() == kCollectMax) {
+    std::pop_heap(entries_.begin(), entries_.end(), order());
+    entries_.pop_back();
     complete_ = false;
   }
-  t_.entries.push_back(e);
-  std::push_heap(t_.entries.begin(), t_.entries.end(), order());
+  entries_.push_back(e);
+  std::push_heap(entries_.begin(), entries_.end(), order());
 }
 
 void Collection::run() {
   const std::uint64_t count = h_.space.regions();
   for (std::uint64_t r = 0; r < count; ++r)
     if (const auto region = look_at(r)) read(*region);
-  auto& all = t_.entries;
+  auto& all = entries_;
   std::sort_heap(all.begin(), all.end(), order());
   all.erase(std::unique(all.begin(), all.end(),
                         [this](const TailEntry& a, const TailEntry& b) { return !before(a, b) && !before(b, a); }),
             all.end());
   t_.end = complete_ ? behind_time(time_) : behind(all.back().stamp, name_of(h_, all.back().record));
+  t_.entries = std::move(all);
 }
 
 }  // namespace
@@ -208,9 +211,10 @@ Result<void> collect(TailState& t) {
   t.next = 0;
   auto instant = take_instant(*t.handle);
   if (!instant) return instant.error();
-  t.pin = instant->pin;
+  PinsToTake pins(*t.handle, instant->pin);
   t.pinned_ns = os::steady_ns();
   Collection(t, *instant).run();
+  t.pin = pins.take();
   return {};
 }
 

@@ -82,31 +82,29 @@ std::optional<Error> refuse_name(std::string_view name) noexcept {
 
 // The record, if it is still this tail's.
 Result<Saved> own(const TailState& t) {
-  auto saved = load(*t.handle, key_of(t.name));
+  auto saved = load(*t.handle, t.key);
   if (saved && (saved->holder.seat != t.seat || saved->holder.generation != t.seat_generation))
     return Error{Code::busy, 0, living_stranger(*t.handle, saved->holder).value_or(0), "another tail has the name now"};
   return saved;
 }
 
-Result<void> take(TailState& t, const std::string& name) {
+Result<void> take(TailState& t) {
   Handle& h = *t.handle;
   const auto self = me(h);
   if (!self) return self.error();
-  const std::string key = key_of(name);
   for (;;) {
-    auto saved = load(h, key);
+    auto saved = load(h, t.key);
     if (!saved) return saved.error();
     if (const auto pid = living_stranger(h, saved->holder))
       return Error{Code::busy, 0, *pid, "a living tail has the name"};
-    saved = load(h, key);  // after the last holder was reaped: what a batch of it decided is in it (H21)
+    saved = load(h, t.key);  // after the last holder was reaped: what a batch of it decided is in it (H21)
     if (!saved) return saved.error();
-    auto done = store(h, key, bytes_of(h, *self, saved->position), saved->stamp);
+    t.reached = t.shown = saved->position;
+    auto done = store(h, t.key, bytes_of(h, *self, saved->position), saved->stamp);
     if (!done && done.error().code == Code::conflict) continue;
     if (!done) return done.error();
-    t.name = name;
     t.seat = self->seat;
     t.seat_generation = self->generation;
-    t.reached = t.shown = saved->position;
     return {};
   }
 }
@@ -115,20 +113,19 @@ Result<void> take(TailState& t, const std::string& name) {
 
 Result<void> take_name(TailState& t, std::string_view name) {
   if (auto no = refuse_name(name)) return *no;
-  const std::string own_name(name);
-  if (!enter_name(*t.handle, key_of(own_name))) return Error{Code::busy, 0, os::pid(), "a living tail has the name"};
-  auto taken = take(t, own_name);
-  if (!taken) leave_name(*t.handle, key_of(own_name));
-  return taken;
+  std::string key = key_of(name);
+  if (!enter_name(*t.handle, key)) return Error{Code::busy, 0, os::pid(), "a living tail has the name"};
+  t.key = std::move(key);
+  return take(t);
 }
 
 Result<void> save_position(TailState& t) {
   Handle& h = *t.handle;
   if (auto no = h.refuse_write()) return *no;
-  if (t.name.empty()) return Error{Code::invalid, 0, 0, "a tail without a name has no place for its position"};
+  if (t.key.empty()) return Error{Code::invalid, 0, 0, "a tail without a name has no place for its position"};
   auto saved = own(t);
   if (!saved) return saved.error();
-  auto done = store(h, key_of(t.name), bytes_of(h, {t.seat, t.seat_generation}, t.shown), saved->stamp);
+  auto done = store(h, t.key, bytes_of(h, {t.seat, t.seat_generation}, t.shown), saved->stamp);
   if (!done && done.error().code == Code::conflict) return Error{Code::busy, 0, 0, "another tail has the name now"};
   if (!done) return done.error();
   if (h.durability == Durability::power) return sync_until(h, take_ticket(h));  // with what was shown (H20)
@@ -137,22 +134,22 @@ Result<void> save_position(TailState& t) {
 
 void save_position(const TailState& t, Batch& batch) {
   const Handle& h = *t.handle;
-  if (t.name.empty() || h.forked()) return;
+  if (t.key.empty() || h.forked()) return;
   // What stands in the way of this must stand in the way of the batch: no version has this stamp.
   constexpr Stamp kNever{1};
   const auto saved = own(t);
   const std::string bytes = bytes_of(h, {t.seat, t.seat_generation}, t.shown);
   const Bytes payload(bytes);
-  BatchOps::add(batch, key_of(t.name), &payload, saved ? saved->stamp : kNever, true);
+  BatchOps::add(batch, t.key, &payload, saved ? saved->stamp : kNever, true);
 }
 
 void give_name_back(TailState& t) noexcept {
   try {
-    if (auto saved = own(t))
-      (void)store(*t.handle, key_of(t.name), bytes_of(*t.handle, {}, saved->position), saved->stamp);
+    auto saved = t.seat_generation != 0 ? own(t) : Error{Code::not_found};
+    if (saved) (void)store(*t.handle, t.key, bytes_of(*t.handle, {}, saved->position), saved->stamp);
   } catch (const std::bad_alloc&) {  // it stays ours until the handle is closed, as on a full disk
   }
-  leave_name(*t.handle, key_of(t.name));
+  leave_name(*t.handle, t.key);
 }
 
 }  // namespace durra::detail

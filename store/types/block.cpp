@@ -54,12 +54,12 @@ FileRange Blocks::range(const Block& b) noexcept {
 
 Block Blocks::made(Handle& h, const OpenBlock& open) {
   Block b;
-  b.shape_.assign(open.head.shape.begin(), open.head.shape.begin() + std::min(open.head.rank, format::kRankMax));
   b.memory_ = open.memory;
   b.size_ = open.size;
   b.region_ = open.region;
   b.handle_ = &h;
-  h.refer();
+  h.refer();  // from here on the block lets go of its region, also when there is no memory for its shape
+  b.shape_.assign(open.head.shape.begin(), open.head.shape.begin() + std::min(open.head.rank, format::kRankMax));
   return b;
 }
 

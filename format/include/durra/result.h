@@ -1,5 +1,9 @@
 // Errors are values.  Everything that can fail returns Result<T>; nothing in the library logs, exits or throws,
 // but std::bad_alloc and what your own callback throws.
+//
+// After std::bad_alloc the call has done nothing or all of it (but for durability, as with sync_lost; a compaction,
+// what it came to), nothing is held for it, and everything may be used on.  What is noexcept, destructors too, ends no
+// process for want of memory: it leaves undone what can be done later.
 #pragma once
 #include <cstdint>
 #include <optional>
