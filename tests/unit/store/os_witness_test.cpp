@@ -17,7 +17,9 @@ namespace {
 class SmallDisk {
  public:
   explicit SmallDisk(const std::string& folder) : below_(folder + "/below"), above_(folder + "/above") {
-    const auto run = [](const std::string& command) { return std::system((command + " >/dev/null 2>&1").c_str()) == 0; };
+    const auto run = [](const std::string& command) {
+      return std::system((command + " >/dev/null 2>&1").c_str()) == 0;
+    };
     if (!run("mkdir " + below_ + " " + above_) || ::mount("none", below_.c_str(), "tmpfs", 0, "size=24M") != 0) return;
     is_below_ = true;
     const std::string image = below_ + "/image";
