@@ -45,7 +45,7 @@ class Injector final : public os::Faults {
     const std::uint64_t n = ++calls_;
     if (fault_.at == 0 || n < fault_.at || n - fault_.at >= fault_.row) return 0;
     if (hits_++ == 0) call_ = c;
-    if (c == os::Call::sync) sync_failed_ = true;
+    if (c == os::Call::sync || c == os::Call::ask) sync_failed_ = true;
     return fault_.errno_value;
   }
   // Stores that are made before anything fails are always the same, and with them the places of keys.

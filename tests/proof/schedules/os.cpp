@@ -275,9 +275,10 @@ void futex_wait(const std::uint32_t* word, std::uint32_t value, std::chrono::nan
   }
   if (*word == value) scheduler.sleep_on(memory.find(word), static_cast<std::uint64_t>(patience.count()));
 }
-// Wakes those who sleep now: a point of its own, for their going to sleep is one.
+// Wakes those who sleep now: a point of its own, for their going to sleep is one.  Each participant has one thread, so
+// nobody sleeps on a word that is a handle's own.
 void futex_wake_all(const std::uint32_t* word) noexcept {
-  if (!scheduler.watching()) return;
+  if (!scheduler.watching() || memory.find(word) == Memory::kNone) return;
   scheduler.arrive(memory.find(word));
   scheduler.wake(memory.find(word));
 }
