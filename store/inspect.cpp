@@ -83,6 +83,7 @@ Result<std::vector<RegionInfo>> regions(Handle& h) {
     if (holds_records(w)) count_records(h, *state, info, tail, size);
     out.push_back(std::move(info));
   }
+  if (auto no = scan_status(*state); no && no->code != Code::damaged) return *no;
   return out;
 }
 
@@ -177,6 +178,8 @@ Result<Stats> stats(Handle& h) {
     live += r->size();
   }
   s.garbage_bytes -= std::min(live, s.garbage_bytes);
+  s.unreadable = scan_status(*state);
+  if (s.unreadable && s.unreadable->code != Code::damaged) return *s.unreadable;
   return s;
 }
 

@@ -1,4 +1,4 @@
-// Damage that verify and recover found.
+// Damage that was found.
 #include "tools/findings.h"
 
 #include <unistd.h>
@@ -32,6 +32,14 @@ int answer_with_damage(const Call& call, Json data, const std::vector<Finding>& 
   }
   std::fputs(line_of(json).c_str(), stdout);
   return ok ? kDone : kDamage;
+}
+
+int answer_in_part(const Call& call, Json data, const std::optional<Error>& unreadable) {
+  Json json = envelope(call.verb.name, call.store, !unreadable);
+  json["data"] = std::move(data);
+  if (unreadable) json["error"] = error_json(*unreadable, unreadable->message());
+  std::fputs(line_of(json).c_str(), stdout);
+  return unreadable ? kDamage : kDone;
 }
 
 Complaint copy_complaint(const Error& error, const std::string& old, const std::string& fresh) {

@@ -39,8 +39,10 @@ Input Input::from(const std::string& path) {
   const std::string name = standard ? "standard input" : path;
   Input input([fd, name](char* to, std::size_t size) -> std::size_t {
     for (;;) {
-      if (interrupted()) return 0;
-      if (const auto got = read(*fd, to, size); got >= 0) return static_cast<std::size_t>(got);
+      // Behind the read too: ^C at a terminal ends also who writes our pipe, in the middle of a line.
+      const auto got = interrupted() ? 0 : read(*fd, to, size);
+      if (interrupted()) throw InputCut{};
+      if (got >= 0) return static_cast<std::size_t>(got);
       if (errno != EINTR) refuse(name);
     }
   });

@@ -15,13 +15,16 @@ struct BadInput {
   std::string what;
 };
 
+// Thrown in place of the input's end when `interrupted`: what was read of a line or a record is no whole one.
+struct InputCut {};
+
 class Input {
  public:
   // Up to `size` bytes to `to`; 0: the end.
   using Source = std::function<std::size_t(char* to, std::size_t size)>;
 
   explicit Input(Source source) : source_(std::move(source)) {}
-  // A file, or standard input for "-".  Throws a Complaint.  Ends early when `interrupted`.
+  // A file, or standard input for "-".  Throws a Complaint; when it is read, InputCut.
   static Input from(const std::string& path);
 
   // The next line without its '\n', good until the next call; false at the end.  Throws BadInput beyond kLineMax.

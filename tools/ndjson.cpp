@@ -41,8 +41,9 @@ class NdjsonReader : public Reader {
   OwnedKey key_of(const Object& object, const char* field) const {
     const auto found = object.find(field);
     if (found == object.end()) refuse("no field \"" + std::string(field) + "\"");
-    if (found->is_number_integer()) return OwnedKey(found->get<std::uint64_t>());
-    if (!found->is_string()) refuse("field \"" + std::string(field) + "\" is neither a string nor an integer");
+    if (found->is_number_unsigned()) return OwnedKey(found->get<std::uint64_t>());
+    if (!found->is_string())
+      refuse("field \"" + std::string(field) + "\" is neither a string nor an integer up to 2^64 - 1");
     return OwnedKey(found->get<std::string>());
   }
 

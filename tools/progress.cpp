@@ -39,7 +39,7 @@ ProgressLine::ProgressLine(std::string verb)
 }
 
 ProgressLine::~ProgressLine() {
-  if (drawn_) fmt::print(stderr, "\r\033[K");
+  if (drawn_) std::fputs("\r\033[K", stderr);
 }
 
 Progress ProgressLine::callback() {
@@ -54,7 +54,7 @@ void ProgressLine::show(std::uint64_t done, std::uint64_t total) {
   const auto now = Clock::now();
   if (now - drawn_last_ < std::chrono::milliseconds(100)) return;
   const auto seconds = std::chrono::duration<double>(now - begun_).count();
-  fmt::print(stderr, "\r{}\033[K", progress_line(verb_, done, total, seconds));
+  std::fputs(("\r" + progress_line(verb_, done, total, seconds) + "\033[K").c_str(), stderr);
   std::fflush(stderr);
   drawn_last_ = now;
   drawn_ = true;

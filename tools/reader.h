@@ -16,7 +16,7 @@ struct Item {
   std::uint64_t line;        // where it begins
 };
 
-// Throws BadInput at what it cannot take.
+// Throws BadInput at what it cannot take, and what its Input throws.
 class Reader {
  public:
   virtual ~Reader() = default;

@@ -39,21 +39,39 @@ bool is_chunk_name(std::string_view name) noexcept {
   return !name.empty() && name.find_first_not_of("0123456789.") == name.npos;
 }
 
+// Every record whose key begins so, or a Complaint: a reader takes a chunk that is not named for one of fill values.
+template <class F>
+void for_all(const Snapshot& now, const std::string& prefix, const std::string& path, const F& visit) {
+  Records all = now.records(prefix);
+  for (const Record& r : all) visit(r);
+  must(all.status(), path);
+}
+
+std::string intact_text(const Record& r, const std::string& path) {
+  must(r.intact(), path);
+  return r.str();
+}
+
 // A chunk is numcodecs' LZ4 as it lies there; one that compaction packed once more is given with the references.
-void add_chunked(Refs& refs, const Snapshot& now, const std::string& prefix) {
+void add_chunk(Refs& refs, const Record& r, const std::string& path) {
+  const std::string key(r.key());
+  if (const FileRange at = file_range(r); !at.packed)
+    refs.range(key, at);
+  else
+    refs.bytes(key, intact_text(r, path));
+}
+
+void add_chunked(Refs& refs, const Snapshot& now, const std::string& prefix, const std::string& path) {
   std::set<std::string> arrays;
-  for (const Record& r : now.records(prefix))
+  for_all(now, prefix, path, [&](const Record& r) {
     if (r.key().ends_with(kMeta)) arrays.emplace(r.key().substr(0, r.key().size() - kMeta.size()));
+  });
   for (const std::string& array : arrays) {
-    refs.text(array + std::string(kMeta), now.get(array + std::string(kMeta)).value().str());
-    for (const Record& r : now.records(array + "/")) {
-      const std::string key(r.key());
-      if (!is_chunk_name(std::string_view(key).substr(array.size() + 1))) continue;
-      if (const FileRange at = file_range(r); !at.packed)
-        refs.range(key, at);
-      else
-        refs.bytes(key, r.text());
-    }
+    const std::string meta = array + std::string(kMeta);
+    refs.text(meta, intact_text(must(now.get(meta), path), path));
+    for_all(now, array + "/", path, [&](const Record& r) {
+      if (is_chunk_name(r.key().substr(array.size() + 1))) add_chunk(refs, r, path);
+    });
   }
 }
 
@@ -84,7 +102,7 @@ ZarrRefs zarr_refs(Store& store, const std::string& path, const std::string& fil
     add_array(refs, name, found);
     out.held.push_back(std::move(found.block));
   }
-  add_chunked(refs, out.now, prefix);
+  add_chunked(refs, out.now, prefix, path);
   return out;
 }
 

@@ -1,5 +1,6 @@
 # The command, verb by verb: what it prints, its JSON, its exit status.  What it does with bad input: command_errors.py.
 import base64
+import fcntl
 import json
 import os
 import pty
@@ -8,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import termios
 import time
 import unittest
 from pathlib import Path
@@ -64,6 +66,12 @@ class Case(unittest.TestCase):
     def start(self, *words, **how):
         return subprocess.Popen([DURRA, *map(str, words)], cwd=self.folder, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, **how)
+
+    def until_read(self, pipe):
+        """Waits until all that was written was read."""
+        left = bytearray(4)
+        while fcntl.ioctl(pipe, termios.FIONREAD, left) or any(left):
+            time.sleep(0.01)
 
     def broken(self):
         """A store of 20 records, and the same with one payload damaged."""
@@ -265,6 +273,41 @@ class Import(Case):
             self.assertEqual(len(self.dumped("a.durra")), len(acknowledged))
             self.out("verify", "a.durra")
 
+    def test_interrupted_within_a_record_it_drops_that_record(self):
+        for how, cut in ((["--format", "lines", "--key-prefix", "k"], b"whole\ncut o"),
+                         (["--key-field", "k"], b'{"k":"k1","n":1}\n{"k":"k2"'),
+                         (["--format", "paragraphs", "--key-field", "k"], b"k: k1\n\nk: k2\nrest: a\n"),
+                         (["--format", "paragraphs", "--key-field", "k"], b"k: k1\n\nrest: no key yet\n")):
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self.out("put", "a.durra", "k2", "good")
+                worker = self.start("import", "a.durra", *how, stdin=subprocess.PIPE)
+                worker.stdin.write(cut)
+                worker.stdin.flush()
+                self.until_read(worker.stdin)
+                worker.send_signal(number)
+                err = worker.communicate(timeout=30)[1].decode()
+                self.assertEqual(worker.returncode, -number)
+                self.assertRegex(err, r"^imported 1 record, \d+ bytes in .*, then stopped\n$")
+                self.assertEqual(self.out("get", "a.durra", "k2"), "good")
+                self.assertEqual(len(self.dumped("a.durra")), 2)
+                os.remove(self.folder / "a.durra")
+
+    def test_interrupted_together_with_who_writes_its_pipe(self):
+        """^C at a terminal: whoever wrote the pipe is gone in the middle of a record, and so the input ends."""
+        worker = self.start("import", "a.durra", "--format", "lines", stdin=subprocess.PIPE)
+        worker.stdin.write(b"whole\ncut o")
+        worker.stdin.flush()
+        self.until_read(worker.stdin)
+        worker.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, worker.pid, os.WSTOPPED)
+        worker.stdin.close()
+        worker.stdin = None
+        worker.send_signal(signal.SIGINT)
+        worker.send_signal(signal.SIGCONT)
+        worker.communicate(timeout=30)
+        self.assertEqual(worker.returncode, -signal.SIGINT)
+        self.assertEqual(self.dumped("a.durra"), {("int", 1): b"whole"})
+
     def test_killed_it_loses_nothing_acknowledged(self):
         text = "".join(f"Package: p{n}\nText: {'x' * (n % 700)}\n\n" for n in range(4000))
         (self.folder / "in").write_text(text)
@@ -350,6 +393,16 @@ class Looking(Case):
                          ["user/1", "user/2"])
         self.assertNotIn("tail", self.out("ls", "a.durra"))
 
+    def test_tail_stays_before_what_it_could_not_print(self):
+        big = "x" * 1_000_000
+        self.out("put", "a.durra", "k", data=big.encode())
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([DURRA, "tail", "a.durra", "--name", "t"], cwd=self.folder, stdout=full,
+                                  stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"the position was not saved", done.stderr)
+        self.assertEqual([r["text"] for r in self.lines("tail", "a.durra", "--name", "t")], [big])
+
     def test_tail_follows_until_it_is_interrupted(self):
         self.out("put", "a.durra", "old", "1")
         for words in (["--follow"], ["--follow", "--name", "t"]):
@@ -402,6 +455,45 @@ class Care(Case):
         out, err = self.run_text("dump", "bad.durra", exit=3)
         self.assertEqual(len(out.splitlines()), 19)
         self.assertIn("1 record unreadable and left out; see: durra verify bad.durra", err)
+
+    def test_figures_leave_out_what_is_unreadable_and_say_so(self):
+        self.broken()
+        good = self.json("info", "good.durra")["data"]
+        self.assertEqual(good["live_records"], 20)
+        at = (self.folder / "bad.durra").read_bytes().index(b"key9") - 40  # its record's header
+        with open(self.folder / "bad.durra", "r+b", buffering=0) as file:
+            byte, = os.pread(file.fileno(), 1, at)
+            os.pwrite(file.fileno(), bytes([byte ^ 1]), at)
+        answer = self.json("info", "bad.durra", exit=3)
+        self.assertEqual((answer["data"]["live_records"], answer["error"]["code"]), (9, "damaged"))
+        self.assertLess(abs(answer["error"]["offset"] - at), 40)
+        said = r"(?m)^ +damaged at 0x\S+: .*; what cannot be read is counted as garbage; see: durra verify bad\.durra$"
+        self.assertRegex(self.out("info", "bad.durra", exit=3), said)
+        self.assertRegex(self.run_text("regions", "bad.durra", exit=3)[1], r"^durra: bad\.durra: damaged at 0x")
+        self.assertEqual(self.json("regions", "bad.durra", exit=3)["error"]["code"], "damaged")
+
+    def test_references_name_all_chunks_or_fail(self):
+        self.out("put", "a.durra", "a/.zarray", "{}")
+        for version in "12":  # what was superseded is looked up
+            for chunk in range(3):
+                self.out("put", "a.durra", f"a/{chunk}", version)
+        index, = (r for r in self.json("regions", "a.durra")["data"]["regions"] if r["type"] == "index")
+        seen = set()
+        with open(self.folder / "a.durra", "r+b", buffering=0) as file:
+            for at in range(index["offset"], index["offset"] + index["used_bytes"], 8):
+                right = os.pread(file.fileno(), 8, at)
+                os.pwrite(file.fileno(), bytes([right[0] ^ 1]) + right[1:], at)
+                status = self.run_raw("ls", "a.durra").returncode
+                refs = self.run_raw("dump", "a.durra", "--zarr-refs")
+                self.assertEqual(refs.returncode, status, (hex(at), refs))
+                seen.add(status)
+                os.pwrite(file.fileno(), right, at)
+        self.assertEqual(seen, {0, 3})
+
+    def test_references_to_a_damaged_description_fail(self):
+        self.out("put", "a.durra", "a/.zarray", '{"chunks":[2]}')
+        self.damage("a.durra", b"chunks", b"chinks")
+        self.assertEqual(self.run_text("dump", "a.durra", "--zarr-refs", exit=3)[0], "")
 
     def test_recover(self):
         self.broken()

@@ -127,16 +127,45 @@ class BadInput(Case):
             self.assertEqual(self.run_text("import", "good.durra", name, exit=1)[1], f"durra: {name}: {said}\n")
 
     def test_an_output_that_cannot_be_written(self):
-        for verb in ("dump", "ls"):
+        self.out("put", "big.durra", "k", data=b"x" * 5_000_000)
+        for words in (["dump", "good.durra"], ["ls", "good.durra"], ["dump", "big.durra"], ["get", "good.durra", "k"],
+                      ["get", "big.durra", "k"]):
             with open("/dev/full", "w") as full:
-                done = subprocess.run([DURRA, verb, "good.durra"], cwd=self.folder, stdout=full, stderr=subprocess.PIPE)
+                done = subprocess.run([DURRA, *words], cwd=self.folder, stdout=full, stderr=subprocess.PIPE)
             self.assertEqual((done.returncode, done.stderr), (1, b"durra: standard output: No space left on device\n"))
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([DURRA, "get", "none.durra", "k"], cwd=self.folder, stderr=full)
+        self.assertEqual(done.returncode, 1)
         self.out("import", "good.durra", "--format", "lines", data=b"x\n" * 50_000)
         reader = self.start("dump", "good.durra")
         reader.stdout.close()
         with reader.stderr:
             reader.stderr.read()
         self.assertEqual(reader.wait(timeout=30), -signal.SIGPIPE)
+
+    def test_without_the_standard_streams(self):
+        """Where they are closed, no store may come to stand in their place: it would be written into, or imported."""
+        self.out("put", "good.durra", "k", "v")
+        before = self.dumped("good.durra")
+        for redirection in ("<&-", "<&- 2>&-", "<&- >&- 2>&-"):
+            script = f'exec "$0" import good.durra --format lines --acknowledge {redirection}'
+            done = subprocess.run(["sh", "-c", script, os.path.abspath(DURRA)], cwd=self.folder, timeout=30,
+                                  stderr=subprocess.DEVNULL)
+            self.assertEqual((done.returncode, self.dumped("good.durra")), (1, before), redirection)
+        script = 'echo new | "$0" import good.durra --format lines --key-prefix line --acknowledge >&-'
+        done = subprocess.run(["sh", "-c", script, os.path.abspath(DURRA)], cwd=self.folder, timeout=30,
+                              stderr=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(self.dumped("good.durra"), {**before, ("str", "line1"): b"new"})
+        self.out("verify", "good.durra")
+
+    def test_findings_that_cannot_be_written(self):
+        self.out("import", "bad.durra", "--format", "lines", data=b"payload\n" * 1000)
+        bad = self.folder / "bad.durra"
+        bad.write_bytes(bad.read_bytes().replace(b"payload", b"payroll"))
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([DURRA, "verify", "bad.durra"], cwd=self.folder, stdout=full, stderr=subprocess.PIPE)
+        self.assertEqual((done.returncode, done.stderr), (1, b"durra: standard output: No space left on device\n"))
 
 
 class Space(Case):

@@ -58,7 +58,8 @@ int verb_dump(Call& call) {
     const OwnedKey key(record);
     if (const auto intact = record.intact(); !intact) {
       if (unreadable++ == 0) first = intact.error();
-      fmt::print(stderr, "durra: {}: \"{}\": {}\n", escape(call.store), key_text(key), intact.error().message());
+      const auto why = intact.error().message();
+      std::fputs(fmt::format("durra: {}: \"{}\": {}\n", escape(call.store), key_text(key), why).c_str(), stderr);
       continue;
     }
     auto json = key_json(key);

@@ -54,6 +54,7 @@ class Import {
         bytes_ += item->payload.size();
         if (acknowledge_) tell(item->key);
       }
+    } catch (const InputCut&) {  // as at the end of the loop: `report` says so
     } catch (const BadInput& bad) {
       throw Complaint{path, {Code::invalid}, fmt::format("line {}: {}{}", bad.line, bad.what, so_far())};
     }

@@ -7,9 +7,11 @@
 
 #include "tools/exit.h"
 #include "tools/failure.h"
+#include "tools/findings.h"
 #include "tools/json.h"
 #include "tools/opening.h"
 #include "tools/scratch.h"
+#include "tools/terminal.h"
 #include "tools/text.h"
 
 namespace durra::tools {
@@ -83,6 +85,9 @@ void print(const Stats& s, const std::string& path, const std::string& place) {
              size_text(s.disk_bytes), size_text(s.reserved_bytes), size_text(s.region_size), utc_text(s.created_ns));
   fmt::print("{:<12} {} live in {}, {} garbage ({})\n", "records", count_text(s.live_records), size_text(s.live_bytes),
              size_text(s.garbage_bytes), percent_text(s.garbage_bytes, s.live_bytes + s.garbage_bytes));
+  if (s.unreadable)
+    fmt::print("{:<12} {}; what cannot be read is counted as garbage; see: durra verify {}\n", "",
+               damage_text(s.unreadable->message()), escape(path));
   fmt::print("{:<12} {}: data {} ({} open, {} partial, {} sealed), index {}, free {}{}\n", "regions", s.region_count,
              data, s.regions_open, s.regions_partial, s.regions_sealed, s.regions_index, s.regions_free,
              s.regions_other == 0 ? "" : fmt::format(", other {}", s.regions_other));
@@ -110,11 +115,9 @@ int verb_info(Call& call) {
   const auto store = rebuild ? open_to_rebuild(call.store) : open_to_read(call.store);
   const auto all = must(stats(store), call.store);
   const auto place = place_text(call.store);
-  if (call.json)
-    answer(call, json_of(all, place));
-  else
-    print(all, call.store, place);
-  return kDone;
+  if (call.json) return answer_in_part(call, json_of(all, place), all.unreadable);
+  print(all, call.store, place);
+  return all.unreadable ? kDamage : kDone;
 }
 
 }  // namespace durra::tools

@@ -33,7 +33,7 @@ void print(const Record& record) {
 
 // What was printed is out before it counts as shown.
 void save(Tail& tail, bool named, const std::string& path) {
-  if (std::fflush(stdout) != 0)
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
     throw Complaint{
         path, {Code::io, static_cast<std::uint16_t>(errno)}, "cannot write to stdout; the position was not saved"};
   if (named) must(tail.save(), path);

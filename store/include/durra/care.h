@@ -5,6 +5,7 @@
 
 #include <array>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,7 +35,8 @@ struct Stats {
   std::uint64_t created_ns;  // UTC, since 1970
   std::uint64_t file_bytes, disk_bytes, reserved_bytes, region_size;
   std::uint64_t region_count, regions_free, regions_open, regions_partial, regions_sealed, regions_index, regions_other;
-  std::uint64_t live_records, live_bytes, garbage_bytes;  // exact as of the call; counted by a scan
+  std::uint64_t live_records, live_bytes, garbage_bytes;  // as of the call; counted by a scan, exact unless:
+  std::optional<Error> unreadable;  // the first damage that it met; what cannot be read is counted as garbage
   std::uint64_t seats_taken, seats_dead, seat_count, processes;
   std::uint64_t oldest_pin_ns;  // age; 0 = nobody holds anything
   std::uint64_t rebuilds;
@@ -45,7 +47,7 @@ struct Stats {
 };
 Result<Stats> stats(const Store&);
 
-// One region (of a run: its head).  Counts are as of the call.
+// One region (of a run: its head).  Counts are as of the call, of what can be read (Stats::unreadable).
 struct RegionInfo {
   std::uint64_t number, offset, generation, regions;  // regions: of this run
   std::string state, type;                            // FORMAT.md's words

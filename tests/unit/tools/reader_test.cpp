@@ -65,7 +65,18 @@ TEST(NdjsonReader, with_a_key_field_the_line_is_the_payload) {
   EXPECT_EQ(read("{\"name\":\"Ada\", \"n\":1}\n{\"name\":12}", options),
             (Items{"Ada={\"name\":\"Ada\", \"n\":1}@1", "12={\"name\":12}@2"}));
   EXPECT_EQ(read("{\"n\":1}", options), Items{"!1: no field \"name\""});
-  EXPECT_EQ(read("{\"name\":1.5}", options), Items{"!1: field \"name\" is neither a string nor an integer"});
+  EXPECT_EQ(read("{\"name\":1.5}", options),
+            Items{"!1: field \"name\" is neither a string nor an integer up to 2^64 - 1"});
+}
+
+TEST(NdjsonReader, an_integer_key_is_taken_as_it_stands_or_not_at_all) {
+  const auto id = [](const std::string& number) { return "\n{\"id\":" + number + ",\"text\":\"x\"}"; };
+  EXPECT_EQ(read(id("0"), kDump), Items{"0=x@2"});
+  EXPECT_EQ(read(id("18446744073709551615"), kDump), Items{"18446744073709551615=x@2"});
+  for (const char* wrong : {"-1", "-9223372036854775808", "1.5", "1.0", "18446744073709551616", "-1e3", "null", "true"})
+    EXPECT_EQ(read(id(wrong), kDump), Items{"!2: field \"id\" is neither a string nor an integer up to 2^64 - 1"})
+        << wrong;
+  EXPECT_EQ(read(id("-1"), {"ndjson", "id", "old/"})[0].substr(0, 3), "!2:");
 }
 
 TEST(NdjsonReader, bad_lines_are_named) {
