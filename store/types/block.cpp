@@ -19,6 +19,12 @@ format::BlockHead as_head(const detail::BlockKind& kind) noexcept {
   return head;
 }
 
+bool fits(const detail::OpenBlock& b, const detail::Blocks::Layout& l) {
+  if (b.head.rank > format::kRankMax || (l.rank != 0 && b.head.rank != l.rank)) return false;
+  const auto size = detail::size_of_shape({b.head.shape.begin(), b.head.shape.begin() + b.head.rank}, l.element);
+  return size && b.size >= l.before && b.size - l.before == *size;
+}
+
 }  // namespace
 
 Block::Block(Block&& o) noexcept
@@ -77,6 +83,15 @@ Result<Block> Blocks::attach(Store& store, std::string_view name, const BlockKin
   const auto open = attach_block(h, name, as_head(kind));
   if (!open) return open.error();
   return made(h, *open);
+}
+
+Result<Block> Blocks::attach(Store& store, std::string_view name, const BlockKind& kind, const Layout& layout) {
+  Handle& h = *handle_of(store);
+  const auto open = attach_block(h, name, as_head(kind));
+  if (!open) return open.error();
+  Block block = made(h, *open);  // lets go of it
+  if (!fits(*open, layout)) return Error{Code::mismatch, 0, open->size, "the block's shape is not that of its memory"};
+  return block;
 }
 
 Result<Blocks::Found> Blocks::find(Store& store, std::string_view name) {

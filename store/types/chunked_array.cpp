@@ -5,6 +5,7 @@
 
 #include "format/codec.h"
 #include "store/describe.h"
+#include "store/types/elements.h"
 #include "store/types/zarr.h"
 
 namespace durra::detail {
@@ -38,19 +39,10 @@ std::string name_of(std::span<const std::size_t> index) {
   return name;
 }
 
-bool refers_to(const Chunks::Meta& m, std::string_view name, std::vector<std::size_t>& index) {
-  index.clear();
-  for (const char* at = name.data(); at <= name.data() + name.size();) {
-    std::size_t i = 0;
-    const char* const begin = at;
-    while (at < name.data() + name.size() && *at >= '0' && *at <= '9')
-      i = i * 10 + static_cast<std::size_t>(*at++ - '0');
-    if (at == begin) return false;
-    index.push_back(i);
-    if (at == name.data() + name.size()) break;
-    if (*at++ != '.') return false;
-  }
-  return index.size() == m.shape.size();
+bool is_inside(std::span<const std::size_t> index, const Shape& shape, const Shape& chunk) {
+  for (std::size_t d = 0; d < index.size(); ++d)
+    if (index[d] >= chunks_along(shape, chunk, d)) return false;
+  return true;
 }
 
 Result<std::pair<Chunks::Meta, Stamp>> load(const Store& store, const std::string& name) {
@@ -60,6 +52,11 @@ Result<std::pair<Chunks::Meta, Stamp>> load(const Store& store, const std::strin
   if (!meta) return meta.error();
   if (auto size = judge(*meta); !size) return size.error();
   return std::pair(*std::move(meta), record->stamp());
+}
+
+// Whether they are one array's, perhaps resized: whoever has it open keeps everything else.
+bool are_one(const Chunks::Meta& a, const Chunks::Meta& b) {
+  return a.shape.size() == b.shape.size() && a.chunk == b.chunk && a.dtype == b.dtype && a.fill == b.fill;
 }
 
 }  // namespace
@@ -127,6 +124,7 @@ Result<void> Chunks::read(std::span<const std::size_t> index, std::span<std::byt
 Result<void> Chunks::refresh() {
   auto there = load(store_, name_);
   if (!there) return there.error();
+  if (!are_one(there->first, meta_)) return mismatch(describe(there->first), describe(meta_));
   there->first.shape.swap(meta_.shape);
   return {};
 }
@@ -134,20 +132,22 @@ Result<void> Chunks::refresh() {
 Result<void> Chunks::resize(const Shape& shape) {
   auto there = load(store_, name_);
   if (!there) return there.error();
-  Meta next = there->first;
+  if (!are_one(there->first, meta_)) return mismatch(describe(there->first), describe(meta_));
   if (there->first.shape != meta_.shape) return Error{Code::conflict, 0, 0, "another resized it"};
+  Meta next = there->first;
   next.shape = shape;
   if (auto size = judge(next); !size) return size.error();
   Batch batch;
   batch.put_if(name_ + std::string(kMeta), zarray_of(next), there->second);
   std::vector<std::size_t> index;
-  for (const Record& r : store_.records(name_ + "/")) {
-    if (!refers_to(next, r.key().substr(name_.size() + 1), index)) continue;
-    bool outside = false;
-    for (std::size_t d = 0; d < index.size(); ++d) outside |= index[d] >= chunks_along(shape, next.chunk, d);
-    if (outside) batch.erase(r.key());
+  Records all = store_.records(name_ + "/");
+  for (const Record& r : all) {
+    if (!is_element(r.key(), name_, next.shape.size(), index)) continue;
+    // Outside the old shape too: who did not know of it wrote there, and it would show when the array grows.
+    if (!is_inside(index, shape, next.chunk) || !is_inside(index, meta_.shape, next.chunk)) batch.erase(r.key());
     if (batch.size() > kGoneMax) return Error{Code::too_large, 0, kGoneMax, "too many chunks would go at once"};
   }
+  if (auto whole = all.status(); !whole) return whole;
   if (auto done = store_.put(batch); !done) return done;
   meta_ = std::move(next);
   return {};

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "store/holder.h"
+#include "store/seat.h"
 
 namespace durra {
 namespace {
@@ -41,6 +42,8 @@ Result<std::vector<Counter>> Counter::all(Store& store, std::string_view prefix)
 }
 
 // One for each seat.  `owner` says whose number it is: of an earlier holder's life it counts for nothing.
+// Changed by: Gauge::open of the seat's holder, under its handle's lock, until `owner` is that holder; then by its set
+// and add.
 struct Gauge::Slot {
   std::atomic<std::uint64_t> owner;  // the generation of the seat, 0: nobody
   std::atomic<double> value;
@@ -54,24 +57,36 @@ Result<Gauge> Gauge::open(Store& store, std::string_view name) {
   auto block = detail::Blocks::open(store, name, {kGauge, "<f8", {}}, h.space.super().seat_count * sizeof(Slot));
   if (!block) return block.error();
   const detail::LocalSeat& seat = *h.seats.list[0].load();  // the handle has it as long as it lives
-  return Gauge(*std::move(block), name, seat.number, seat.generation, &h);
+  Gauge gauge(*std::move(block), name, seat.number, seat.generation, &h);
+  if (!detail::is_lost(h, seat)) gauge.take_slot();
+  return gauge;
 }
 
 Result<std::vector<Gauge>> Gauge::all(Store& store, std::string_view prefix) {
   return all_of<Gauge>(store, kGauge, prefix);
 }
 
-Gauge::Slot& Gauge::mine() noexcept {
-  Slot& slot = reinterpret_cast<Slot*>(detail::Blocks::memory(block_))[seat_];
-  if (slot.owner.load(std::memory_order_acquire) != generation_) {
-    slot.value.store(0, std::memory_order_relaxed);  // of somebody dead
-    slot.owner.store(generation_, std::memory_order_release);
-  }
-  return slot;
+Gauge::Slot& Gauge::slot() noexcept { return reinterpret_cast<Slot*>(detail::Blocks::memory(block_))[seat_]; }
+
+// Once for all threads and gauges of the handle, and before any of them has said a number: one that came later would
+// clear what another has said.  A death in here leaves a slot of somebody dead.
+void Gauge::take_slot() {
+  const std::lock_guard guard(handle_->names.mutex);
+  Slot& s = slot();
+  if (s.owner.load(std::memory_order_acquire) == generation_) return;
+  s.value.store(0, std::memory_order_relaxed);  // of somebody dead
+  s.owner.store(generation_, std::memory_order_release);
 }
 
-void Gauge::set(double v) noexcept { mine().value.store(v, std::memory_order_relaxed); }
-void Gauge::add(double n) noexcept { mine().value.fetch_add(n, std::memory_order_relaxed); }
+// Another's: the seat was lost (overlayfs), and the number is its successor's.
+bool Gauge::is_mine() noexcept { return slot().owner.load(std::memory_order_relaxed) == generation_; }
+
+void Gauge::set(double v) noexcept {
+  if (is_mine()) slot().value.store(v, std::memory_order_relaxed);
+}
+void Gauge::add(double n) noexcept {
+  if (is_mine()) slot().value.fetch_add(n, std::memory_order_relaxed);
+}
 
 double Gauge::value() const noexcept {
   const auto* slots = reinterpret_cast<const Slot*>(detail::Blocks::memory(block_));

@@ -27,9 +27,9 @@ class Array {
     if (!size) return size.error();
     return of(detail::Blocks::open(store, name, {"array", dtype_of<T>(), std::move(shape)}, *size));
   }
-  // What is there, of whatever shape: `not_found`, `mismatch` if it is no array of T.
+  // What is there, of whatever shape: `not_found`, `mismatch` if it is no array of T, or not as large as it says.
   static Result<Array> attach(Store& store, std::string_view name) {
-    return of(detail::Blocks::attach(store, name, {"array", dtype_of<T>(), {}}));
+    return of(detail::Blocks::attach(store, name, {"array", dtype_of<T>(), {}}, {.rank = 0, .element = sizeof(T)}));
   }
 
   const Shape& shape() const noexcept { return detail::Blocks::shape(block_); }

@@ -19,7 +19,9 @@ struct OpenBlock;
 using Shape = std::vector<std::size_t>;
 
 // One opening of a block.  Move-only; may be used from any thread, outlives its Store, keeps the block in place.  In a
-// forked child its memory is not there: open the store again.
+// forked child its memory is not there: open the store again.  Where locks go with descriptors (overlayfs), a process
+// that closed those of the store (closefrom) keeps nothing in place: when the name is dropped, the memory may become
+// another's, and who still writes there damages it.  Stop at the first `evicted`.
 class Block {
  public:
   // Creates or attaches.  `size` in bytes, at most a quarter of max_size; `align` a power of two from 8 to 4,096.
@@ -56,8 +58,16 @@ class Blocks {
  public:
   // As Block::open; `mismatch` also when the kind is another, and the message says both.
   static Result<Block> open(Store&, std::string_view name, const BlockKind&, std::size_t size, std::size_t align = 64);
-  // What is there, whatever its shape: `not_found`.
+  // What is there, whatever its shape: `not_found`; `mismatch` if it has another type or dtype.
   static Result<Block> attach(Store&, std::string_view name, const BlockKind&);
+  // The same for who believes the shape: `mismatch` also unless the memory is `before` bytes and behind them an element
+  // for each place in the shape.  A head is as somebody made it, and that may have been another build.
+  struct Layout {
+    std::size_t rank;     // dimensions; 0: any number from 1 on
+    std::size_t element;  // bytes
+    std::size_t before = 0;
+  };
+  static Result<Block> attach(Store&, std::string_view name, const BlockKind&, const Layout&);
   // The names of all blocks of this type that begin so, in order.
   static Result<std::vector<std::string>> names(const Store&, std::string_view type, std::string_view prefix);
   // What has this name, of whatever type: `not_found`.  The views live as long as the answer.

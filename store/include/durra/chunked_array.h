@@ -68,17 +68,22 @@ class ChunkedArray {
   std::size_t chunk_size() const noexcept { return chunks_.chunk_bytes() / sizeof(T); }  // elements
 
   // All elements of one chunk, row-major: chunk_size() of them, also of a chunk that reaches beyond the shape.
-  // `invalid` for an index out of range or another size.
+  // `invalid` for an index outside shape() or another size.  What is written by the shape of before another's resize
+  // shows while the array has room for it: beyond its new shape nobody reads it, and it is gone when the array grows.
+  // Written after a drop, it shows in the next array of this name.
   Result<void> write(const Shape& index, std::span<const T> values) {
     return chunks_.write(index, std::as_bytes(values));
   }
   Result<void> read(const Shape& index, std::span<T> values) const {
     return chunks_.read(index, std::as_writable_bytes(values));
   }
-  // What lies outside is gone, at once and all together: a kill leaves the old shape or the new.  `conflict` if another
-  // resized it meanwhile; `too_large` if more than 65,000 chunks go.
+  // Chunks that lie outside are gone, at once and all together: a kill leaves the old shape or the new.  One that
+  // reaches beyond the shape stays whole, so what it has there shows when the array grows, as in Zarr.  `conflict` if
+  // another resized it meanwhile; `too_large` if more than 65,000 chunks go; `damaged`, and nothing done, if a record
+  // cannot be read; `not_found` if it was dropped, `mismatch` if another array, of another dtype, rank, chunk or fill,
+  // has its name since.
   Result<void> resize(const Shape& shape) { return chunks_.resize(shape); }
-  Result<void> refresh() { return chunks_.refresh(); }  // the shape as it is now
+  Result<void> refresh() { return chunks_.refresh(); }  // the shape as it is now; `not_found`, `mismatch`: as resize
 
  private:
   explicit ChunkedArray(detail::Chunks c) : chunks_(std::move(c)) {}

@@ -33,13 +33,16 @@ class Counter {
 };
 
 // One number for each process, and their sum over those that live: requests in flight, bytes in use.  What a process
-// said is gone with it, however it ended.  A power cut: as a Counter's.
+// said is gone with it, however it ended.  A power cut: as a Counter's.  Move-only; any thread; not in a forked child.
 class Gauge {
  public:
+  // Creates or attaches.  Errors: as Block::open.
   static Result<Gauge> open(Store&, std::string_view name);
   static Result<std::vector<Gauge>> all(Store&, std::string_view prefix = {});
 
-  void set(double) noexcept;  // this process's number, of this handle
+  // This process's number, of this handle: all its gauges of this name say the same one.  Nothing once the process was
+  // taken for dead, where locks go with descriptors (overlayfs).
+  void set(double) noexcept;
   void add(double) noexcept;
   double value() const noexcept;  // the sum over the living
   std::string_view name() const& noexcept { return name_; }
@@ -48,7 +51,9 @@ class Gauge {
  private:
   struct Slot;
   Gauge(Block&&, std::string_view name, std::uint32_t seat, std::uint64_t generation, detail::Handle*);
-  Slot& mine() noexcept;
+  Slot& slot() noexcept;
+  void take_slot();
+  bool is_mine() noexcept;
   Block block_;
   std::string name_;
   std::uint32_t seat_;

@@ -28,6 +28,8 @@ class SoleWriter {
   SoleWriter(SoleWriter&&) noexcept;
   SoleWriter& operator=(SoleWriter&&) = delete;
   ~SoleWriter();
+  // Until a successor takes it.  Relaxed: what one who was overtaken still pushes is one value, and its check tells.
+  bool is_mine() const noexcept { return std::atomic_ref(*word_).load(std::memory_order_relaxed) == me_; }
 
  private:
   SoleWriter() = default;
@@ -70,15 +72,20 @@ class Ring {
     ring.sole_.emplace(*std::move(sole));
     return ring;
   }
-  // `not_found` before there was a writer; `mismatch` if it is no ring of values of this size.
+  // `not_found` before there was a writer; `mismatch` if it is no ring of values of this size, or not as large as it
+  // says.
   static Result<Ring> reader(Store& store, std::string_view name) {
-    auto block = detail::Blocks::attach(store, name, {"ring", detail::opaque_dtype(sizeof(T)), {}});
+    const std::string dtype = detail::opaque_dtype(sizeof(T));
+    auto block = detail::Blocks::attach(store, name, {"ring", dtype, {}},
+                                        {.rank = 1, .element = sizeof(Slot), .before = sizeof(detail::RingHead)});
     if (!block) return block.error();
     return Ring(*std::move(block));
   }
 
-  // Precondition: made by writer().
-  void push(const T& value) noexcept {
+  // False, and nothing pushed, by a reader, or when another has become the writer: where locks go with descriptors
+  // (overlayfs), whoever closed those of the store is taken for dead, and its calls answer `evicted`.
+  bool push(const T& value) noexcept {
+    if (!sole_ || !sole_->is_mine()) return false;
     const std::uint64_t k = head_->pushed.load(std::memory_order_relaxed);
     Slot& slot = slots_[k % count_];
     Words words{};
@@ -89,6 +96,7 @@ class Ring {
     slot.check.store(check(k, words), std::memory_order_relaxed);
     slot.turn.store(2 * k + 2, std::memory_order_release);
     head_->pushed.store(k + 1, std::memory_order_release);
+    return true;
   }
   // The newest n values that are whole, oldest first; fewer where there are fewer, or where the writer passed by.
   std::vector<T> last(std::size_t n) const {

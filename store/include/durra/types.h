@@ -15,9 +15,17 @@
 
 namespace durra {
 
-// What has this name — a block of any type, a list, a chunked array, a cell — is gone for those who come.  Who has a
-// block open keeps its memory; its space returns when nobody has.  A list or chunked array of more than 65,000 records
-// is gone at once all the same; a kill then leaves records that the next drop, or nobody, meets.  `not_found`.
+// What has this name is gone for those who come: a block of any type, else a cell (the record of this very name), else
+// a list, else a chunked array.  Any thread.  Who has a block open keeps its memory; its space returns when nobody has.
+//
+// Of a list, NAME/length and NAME/0, NAME/1, … go; of a chunked array, NAME/.zarray and the chunks of its dimensions;
+// whatever else lies under NAME/ stays.  Up to 65,000 of them, an eighth of the store at most, go together: a kill
+// leaves all or none.  Of a longer list the rest goes afterwards: a kill leaves items that nobody sees and that the
+// next push or drop takes.  Of a larger array the rest goes before: a kill leaves the array, with chunks that read as
+// `fill`; drop it again.  What others make under the same name meanwhile stays.
+//
+// Errors: `not_found`; `damaged`, and nothing is gone, if a list or array is there and a record cannot be read; else
+// those of put, of which `full` may leave what a kill leaves.
 Result<void> drop(Store&, std::string_view name);
 
 }  // namespace durra

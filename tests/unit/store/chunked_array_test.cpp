@@ -138,6 +138,62 @@ TEST_F(Chunked, resize_takes_the_chunks_outside_with_it) {
   EXPECT_EQ(late.resize({0, 6}).error().code, Code::invalid);
 }
 
+// Whoever has the array open keeps dtype, chunk and fill: of another array of that name it says so, and changes
+// nothing.
+TEST_F(Chunked, one_that_was_made_again_otherwise_is_a_mismatch) {
+  auto late = ChunkedArray<float>::open(s, "f", {6, 6}, {2, 2}).value();
+  const auto refused = [&](const char* how) {
+    EXPECT_EQ(late.refresh().error().code, Code::mismatch) << how;
+    EXPECT_EQ(late.resize({4, 4}).error().code, Code::mismatch) << how;
+    EXPECT_EQ(late.shape(), (Shape{6, 6})) << how;
+    drop(s, "f").value();
+    EXPECT_EQ(late.refresh().error().code, Code::not_found) << how;
+    EXPECT_EQ(late.resize({4, 4}).error().code, Code::not_found) << how;
+  };
+  drop(s, "f").value();
+  ChunkedArray<double>::open(s, "f", {6, 6}, {2, 2}).value();
+  refused("dtype");
+  ChunkedArray<float>::open(s, "f", {6}, {2}).value();
+  refused("rank");
+  ChunkedArray<float>::open(s, "f", {6, 6}, {3, 2}).value();
+  refused("chunk");
+  ChunkedArray<float>::open(s, "f", {6, 6}, {2, 2}, 1).value();
+  refused("fill");
+  ChunkedArray<float>::open(s, "f", {8, 8}, {2, 2}).value();
+  late.refresh().value();
+  EXPECT_EQ(late.shape(), (Shape{8, 8}));
+}
+
+TEST_F(Chunked, resize_to_another_rank_is_refused) {
+  auto a = ChunkedArray<float>::open(s, "f", {6, 6}, {2, 2}).value();
+  EXPECT_EQ(a.resize({6}).error().code, Code::invalid);
+  EXPECT_EQ(a.resize({6, 6, 6}).error().code, Code::invalid);
+}
+
+// Who still has the old shape writes where the array has no chunk any more; nobody finds it there when it grows again.
+TEST_F(Chunked, what_was_written_outside_the_shape_does_not_show_when_it_grows_again) {
+  auto late = ChunkedArray<float>::open(s, "f", {6}, {2}).value();
+  auto a = ChunkedArray<float>::attach(s, "f").value();
+  a.resize({2}).value();
+  late.write({2}, ramp(2, 5)).value();
+  std::vector<float> out(2);
+  EXPECT_EQ(a.read({2}, out).error().code, Code::invalid);
+  a.resize({6}).value();
+  a.read({2}, out).value();
+  EXPECT_EQ(out, std::vector<float>(2, 0));
+  a.write({2}, ramp(2, 7)).value();
+  a.resize({8}).value();
+  a.read({2}, out).value();
+  EXPECT_EQ(out, ramp(2, 7)) << "what it has stays";
+}
+
+TEST_F(Chunked, resize_leaves_records_that_only_look_like_chunks) {
+  auto a = ChunkedArray<float>::open(s, "f", {60}, {2}).value();
+  for (const char* key : {"f/009", "f/9.9", "f/9x", "f/18446744073709551616"}) s.put(key, "user's").value();
+  a.resize({2}).value();
+  for (const char* key : {"f/009", "f/9.9", "f/9x", "f/18446744073709551616"}) EXPECT_TRUE(s.get(key)) << key;
+}
+
 TEST_F(Chunked, a_full_store_keeps_its_shape_and_its_chunks) {
   auto a = ChunkedArray<float>::open(s, "f", {40'000'000}, {4'000}).value();
   std::mt19937 random(1);

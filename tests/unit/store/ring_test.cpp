@@ -128,6 +128,23 @@ TEST_F(RingTest, readers_never_see_a_torn_value) {
   for (auto& t : readers) t.join();
 }
 
+// Where locks go with descriptors, a writer may be taken for dead (overlayfs): the ring is its successor's then.
+TEST_F(RingTest, who_is_not_the_writer_any_more_pushes_nothing) {
+  auto out = Ring<Sample>::writer(s, "r", 4).value();
+  auto in = Ring<Sample>::reader(s, "r").value();
+  EXPECT_TRUE(out.push(Sample::of(1)));
+  auto block = detail::Blocks::attach(s, "r", {"ring", detail::opaque_dtype(sizeof(Sample)), {}}).value();
+  std::uint64_t& writer = reinterpret_cast<detail::RingHead*>(detail::Blocks::memory(block))->writer;
+  const std::uint64_t own = std::exchange(writer, 99 << 16 | 2);
+  EXPECT_FALSE(out.push(Sample::of(2)));
+  EXPECT_EQ(in.pushed(), 1u);
+  EXPECT_EQ(numbers(in.last(4)), (std::vector<std::uint64_t>{1}));
+  writer = own;
+  EXPECT_TRUE(out.push(Sample::of(3)));
+  EXPECT_EQ(numbers(in.last(4)), (std::vector<std::uint64_t>{1, 3}));
+  EXPECT_FALSE(in.push(Sample::of(4))) << "who only reads";
+}
+
 // A power cut leaves words of different moments: what it mixed has another check.
 TEST_F(RingTest, a_slot_of_two_moments_is_left_out) {
   auto out = Ring<Sample>::writer(s, "r", 4).value();

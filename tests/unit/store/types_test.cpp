@@ -2,6 +2,7 @@
 #include <durra/types.h>
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <numeric>
 #include <thread>
 
@@ -171,6 +172,48 @@ TEST_F(Types, a_gauge_is_the_sum_of_the_living) {
   EXPECT_EQ(g.value(), 2) << "who was killed counts no more";
   Store next = open_store();
   EXPECT_EQ(Gauge::open(next, "in_flight").value().value(), 2) << "nor after its seat has another";
+}
+
+// The first use of a slot clears what somebody dead left there: a second thread's cleared what the first had said.
+TEST_F(Types, the_first_words_of_two_threads_to_a_gauge_both_count) {
+  for (int round = 0; round < 2'000; ++round) {
+    const std::string name = "g" + std::to_string(round % 2);
+    std::atomic<int> ready{0};
+    const auto meet = [&ready](int all) {
+      for (++ready; ready < all;) {
+      }
+    };
+    std::vector<std::thread> all;
+    for (int t = 0; t < 2; ++t)
+      all.emplace_back([&] {
+        if (round % 2 == 0) meet(2);  // both open at once; else both add at once
+        auto mine = Gauge::open(s, name).value();
+        if (round % 2 == 1) meet(2);
+        mine.add(1);
+      });
+    for (auto& t : all) t.join();
+    ASSERT_EQ(Gauge::open(s, name).value().value(), 2) << round;
+    drop(s, name).value();
+  }
+}
+
+// Where locks go with descriptors, a process may be taken for dead (overlayfs): its seat's slot is its successor's
+// then.
+TEST_F(Types, who_lost_its_seat_says_nothing_of_a_gauge) {
+  auto g = Gauge::open(s, "g").value();
+  g.set(2);
+  const auto block = detail::Blocks::attach(s, "g", {"gauge", "<f8", {}}).value();
+  auto* slot = reinterpret_cast<std::uint64_t*>(detail::Blocks::memory(block));
+  while (*slot == 0) slot += 2;
+  const auto seen = [&] { return std::bit_cast<double>(slot[1]); };
+  EXPECT_EQ(seen(), 2);
+  ++*slot;  // the next holder of the seat
+  g.set(5);
+  g.add(5);
+  EXPECT_EQ(seen(), 2);
+  --*slot;
+  g.add(5);
+  EXPECT_EQ(seen(), 7);
 }
 
 // A slot of another file's seat, with the number that a seat of the copy would have next.
