@@ -10,6 +10,9 @@ namespace durra::detail {
 // A store of the same geometry that has no name until `finish`; dropped before, it never was.
 class FreshStore {
  public:
+  // Times of stamps from here on would leave the new store's clock too little room to be opened, and rebuilt.
+  static constexpr std::uint64_t kTimeEnd = format::kStampTimeMax - (1ull << 40) - (1ull << 32);
+
   static Result<FreshStore> create(const std::string& path, const format::Superblock& like);
 
   // A record with this key, shape and stamp; `fill` writes its stored payload.  `block`: its head, if it is one.

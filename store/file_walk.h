@@ -38,8 +38,10 @@ class FileReader {
   // Straight from the file, never from a buffer: shared words of a live store.
   Result<format::Descriptor> descriptor(std::uint64_t r) const;
   Result<void> read(std::uint64_t offset, void* to, std::size_t size) const;
-  // `size` bytes at `offset` (at most kWindow), good until the next call; null beyond the end of the file.
+  // `size` bytes at `offset` (at most kWindow), good until the next call; null beyond the end of the file, or where
+  // just these cannot be read.
   static constexpr std::size_t kWindow = 256 << 10;
+  static constexpr std::uint64_t kPage = 4096;  // what a disk fails to give at least
   const std::byte* bytes(std::uint64_t offset, std::size_t size);
   // Null, or the first read that the system refused: what lies there was taken for absent.
   const std::optional<Error>& failed() const noexcept { return failed_; }
@@ -53,6 +55,14 @@ class FileReader {
   const std::uint64_t seed_;
   std::vector<std::byte> window_;
   std::uint64_t begin_ = 0, end_ = 0;
+  // Where reading much failed: what is asked for there is read with no more around it than the next range allows.
+  struct Range {
+    std::uint64_t begin = 0, end = 0;
+    bool has(std::uint64_t offset) const noexcept { return offset >= begin && offset < end; }
+  };
+  Range bad_window_, bad_page_;
+  bool load(std::uint64_t offset, std::uint64_t end);
+  bool load_around(std::uint64_t offset, std::uint64_t size);
   mutable std::optional<Error> failed_;
 };
 
@@ -75,7 +85,15 @@ struct FileRecord {
   }
 };
 
-// A header at `at` that is valid within `room` bytes: reads key and body and judges them.  Null `why` on success.
+// A header at `at` that is valid within `room` bytes, and its stamp.  Null `why` on success.
+format::Why read_header(FileReader&, std::uint64_t at, std::uint64_t region_seed, std::uint64_t room, FileRecord&);
+// Then what lies behind it, and judges it.  What cannot be read is not intact, and stays empty.
+format::Why read_body(FileReader&, FileRecord&);
+// Both.
 format::Why read_record(FileReader&, std::uint64_t at, std::uint64_t region_seed, std::uint64_t room, FileRecord&);
+
+// As a read-only opener pins: what is in use now is not freed until the file is closed.  Where it cannot be locked, or
+// the epoch is rotten, a live store may move on under us.
+void pin(const os::File&) noexcept;
 
 }  // namespace durra::detail

@@ -34,6 +34,11 @@ int before(Call c) {
   return f ? f->before(c) : 0;
 }
 
+int before_read(std::uint64_t offset, std::size_t size) {
+  Faults* f = faults.load(std::memory_order_acquire);
+  return f ? f->before_read(offset, size) : 0;
+}
+
 bool random_by_test(void* to, std::size_t size) {
   Faults* f = faults.load(std::memory_order_acquire);
   return f != nullptr && f->random(to, size);
@@ -87,8 +92,18 @@ namespace {
 
 int flags_of(Access a) { return O_CLOEXEC | (a == Access::read ? O_RDONLY : O_RDWR); }
 
+// Not a number that somebody closed a standard stream of: what he prints would be written over the store.
+int above_streams(int fd) noexcept {
+  if (fd < 0 || fd > STDERR_FILENO) return fd;
+  const int above = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  const int why = errno;
+  ::close(fd);
+  errno = why;
+  return above;
+}
+
 File open_fd(const char* path, int flags, mode_t mode = 0) {
-  return File(attempt(Call::open, [&] { return ::open(path, flags, mode); }));
+  return File(above_streams(attempt(Call::open, [&] { return ::open(path, flags, mode); })));
 }
 
 const char* refusal(mode_t mode) {
@@ -211,7 +226,11 @@ Result<void> NewFile::publish() {
 Result<void> read_at(const File& f, std::uint64_t offset, void* to, std::size_t size) {
   auto* p = static_cast<std::byte*>(to);
   while (size > 0) {
-    const ssize_t n = attempt(Call::read, [&] { return ::pread(f.fd(), p, size, static_cast<off_t>(offset)); });
+    const ssize_t n = attempt(Call::read, [&]() -> ssize_t {
+      const int fault = before_read(offset, size);
+      if (fault == 0) return ::pread(f.fd(), p, size, static_cast<off_t>(offset));
+      return errno = fault, -1;
+    });
     if (n < 0) return io("pread");
     if (n == 0) return Error{Code::damaged, 0, offset, "the file ends here", 0};
     p += n;

@@ -42,6 +42,8 @@ enum class Call : std::uint8_t {
 struct Faults {
   virtual ~Faults() = default;
   virtual int before(Call) = 0;  // 0: make the call; else fail with this errno instead
+  // The same of a read of these bytes, after before(Call::read).
+  virtual int before_read(std::uint64_t /*offset*/, std::size_t /*size*/) { return 0; }
   // These bytes of a mapping were just made durable; null: all of a file.
   virtual void flushed(const void* /*from*/, std::size_t /*size*/) {}
   // True: these are the random bytes, so that a test may be repeated; false: the kernel's.

@@ -11,6 +11,7 @@ namespace durra::os {
 
 // The errno a test wants instead of the next call; 0: make it.
 int before(Call);
+int before_read(std::uint64_t offset, std::size_t size);  // after before(Call::read)
 // Whether a test has given these bytes.
 bool random_by_test(void* to, std::size_t size);
 // Tells a test what was made durable.

@@ -19,6 +19,7 @@ struct Best {
   std::uint64_t at = 0, region_seed = 0, room = 0, stamp = 0;  // of the newest intact version
   std::uint64_t lost_at = 0, lost_stamp = 0;                   // of the newest unreadable one
   bool tombstone = false, stampless = false;                   // stampless: some version cannot be dated
+  bool named = false;                                          // the key is known, not its tag alone
   std::string key;
 };
 
@@ -51,30 +52,60 @@ class Salvager {
     return std::clamp(hint, reader_.regions(), reader_.super().region_count);
   }
 
+  static std::string named(std::uint64_t r) { return "region " + std::to_string(r); }
+
   // Reads what region r holds; returns how many regions it covers.
   std::uint64_t region(std::uint64_t r) {
-    const std::uint64_t base = reader_.region_offset(r);
     reader_.forget();
-    format::RegionHeader header{};
-    const std::byte* p = reader_.bytes(base, sizeof header);
-    if (p != nullptr) __builtin_memcpy(&header, p, sizeof header);
-    const bool valid =
-        p != nullptr && format::check(header, reader_.seed(), r, reader_.super().region_count) == nullptr;
-    const auto d = reader_.descriptor(r);
-    const bool described = d && format::intact(d->state);
+    const auto d = reader_.descriptor(r);  // before the header, which then is of no older life
+    const bool described = d && is_sound(r, *d);
     const auto w = described ? format::unpack(d->state) : format::RegionWord{};
-    if (valid && (!described || header.generation >= format::life_floor(w))) {
+    format::RegionHeader header{};
+    const auto why = read_header_of(r, header);
+    if (why == nullptr && (!described || header.generation >= format::life_floor(w))) {
       if (header.type != static_cast<std::uint64_t>(format::RegionType::index))
         return life(r, header.generation, header.run);
       return 1;
     }
     // The header is gone, but the descriptor knows which life it was.
-    const bool used = described && w.type != format::RegionType::index && w.state != format::RegionState::free &&
-                      w.state != format::RegionState::claimed && w.state != format::RegionState::body;
-    if (!used) return 1;
-    if (p == nullptr) return damage(base, "region is outside the file", "region " + std::to_string(r)), 1;
-    damage(base, "region header: checksum mismatch", "region " + std::to_string(r));
-    return life(r, w.generation, 1);
+    if (!described || !format::may_hold_records(d->state)) return 1;
+    damage(reader_.region_offset(r), why != nullptr ? why : "region header: of an older life", named(r));
+    if (!reader_.holds(reader_.region_offset(r), sizeof header)) return 1;
+    return life(r, w.generation, w.run ? 1 + bodies_behind(r) : 1);
+  }
+
+  // False, and said: nobody knows whether what is in the region counts.
+  bool is_sound(std::uint64_t r, const format::Descriptor& d) {
+    const auto is_gone = [](const format::Descriptor& one) { return one.state == 0 && one.tail != 0; };
+    format::Why why = format::intact(d.state) ? nullptr : "region state: checksum mismatch";
+    if (why == nullptr && is_gone(d)) {
+      const auto now = reader_.descriptor(r);  // in a live store it may just have been claimed
+      if (!now || is_gone(*now)) why = "region state: never used, with a tail";
+    }
+    if (why != nullptr)
+      damage(reader_.descriptor_offset(r), why, named(r) + "; what was erased may show, what was there may be missing");
+    return why == nullptr;
+  }
+
+  format::Why read_header_of(std::uint64_t r, format::RegionHeader& header) {
+    const std::uint64_t base = reader_.region_offset(r);
+    const std::byte* p = reader_.bytes(base, sizeof header);
+    if (p == nullptr)
+      return reader_.holds(base, sizeof header) ? "region header: cannot be read" : "region is outside the file";
+    __builtin_memcpy(&header, p, sizeof header);
+    const bool valid = format::check(header, reader_.seed(), r, reader_.super().region_count) == nullptr;
+    return valid ? nullptr : "region header: checksum mismatch";
+  }
+
+  // Those of a run's head are exactly the unbroken row of them behind it.
+  std::uint64_t bodies_behind(std::uint64_t head) const {
+    std::uint64_t count = 0;
+    while (head + count + 1 < reader_.super().region_count) {
+      const auto d = reader_.descriptor(head + count + 1);
+      if (!d || !format::intact(d->state) || format::unpack(d->state).state != format::RegionState::body) break;
+      ++count;
+    }
+    return count;
   }
 
   // What was complete when the descriptor of this life was written: what cannot be read there is no torn tail.
@@ -90,39 +121,53 @@ class Salvager {
   }
 
   std::uint64_t life(std::uint64_t r, std::uint64_t generation, std::uint64_t run) {
+    if (run != 1 && in_vain_ > reader_.file_size()) {  // so that all work is at most a few times the file
+      damage(reader_.region_offset(r), "runs overlap", named(r) + "; only this region of its run was read");
+      run = 1;
+    }
     const Complete known = complete(r, generation);
     const std::uint64_t seed = format::region_seed(reader_.seed(), r, generation);
     const std::uint64_t base = reader_.region_offset(r);
     const std::uint64_t size = run * reader_.super().region_size;
     const std::uint64_t end = std::min(base + size, reader_.file_size());
-    bool covers = run == 1;
     FileRecord rec;
-    std::uint64_t at = base + format::kRegionData;
+    std::uint64_t at = base + format::kRegionData, whole = at;
     while (at + format::kRecordHeaderSize <= end) {
-      if (read_record(reader_, at, seed, end - at, rec) == nullptr) {
+      if (read_header(reader_, at, seed, end - at, rec) == nullptr) {
+        (void)read_body(reader_, rec);  // what cannot be read is not intact
         judge(rec, end - at, known);
         at += format::record_size(rec.shape, at);
-        covers = true;
-      } else if (const std::uint64_t next = resync(at, seed, end, rec)) {
+        if (rec.body_intact) whole = at;
+      } else if (const std::uint64_t next = resync(at, seed, end)) {
         damage(at, "unreadable bytes between records",
-               "region " + std::to_string(r) + ", " + std::to_string(next - at) +
-                   " bytes; older versions may show for keys that were here");
+               named(r) + ", " + std::to_string(next - at) + " bytes; older versions may show for keys that were here");
         at = next;
       } else {
         break;
       }
     }
     if (at < std::min(known.tail, base + size))  // also where the file has lost its end
-      damage(at, "unreadable up to the tail",
-             "region " + std::to_string(r) + "; older versions may show for keys that were here");
+      damage(at, "unreadable up to the tail", named(r) + "; older versions may show for keys that were here");
     end_batch();
-    return covers ? run : 1;  // a run whose record is gone: its other regions may have lives of their own
+    if (run == 1 || whole > base + size - reader_.super().region_size) return run;
+    in_vain_ += end - base;
+    return 1;  // a run whose record is gone: its other regions may have lives of their own
   }
 
-  // The next place in the region with a header that checks; 0: none.
-  std::uint64_t resync(std::uint64_t at, std::uint64_t seed, std::uint64_t end, FileRecord& rec) {
-    for (at += 8; at + format::kRecordHeaderSize <= end; at += 8)
-      if (read_record(reader_, at, seed, end - at, rec) == nullptr && rec.stamp_intact) return at;
+  // The next place in the region with a header that checks, and a stamp; 0: none.  Bodies are not looked at: each
+  // header may claim all that follows.
+  std::uint64_t resync(std::uint64_t at, std::uint64_t seed, std::uint64_t end) {
+    FileRecord rec;
+    at += 8;
+    while (at + format::kRecordHeaderSize <= end) {
+      if (reader_.bytes(at, format::kRecordHeaderSize) == nullptr) {
+        at = format::align_up(at + 1, FileReader::kPage);
+      } else if (read_header(reader_, at, seed, end - at, rec) == nullptr && rec.stamp_intact) {
+        return at;
+      } else {
+        at += 8;
+      }
+    }
     return 0;
   }
 
@@ -162,7 +207,11 @@ class Salvager {
     if (!rec.body_intact) return;
     batch_.walk = format::BatchWalk(rec.at, rec.envelope, rec.region_seed);
     batch_.at = rec.at;
-    if (rec.is_fixed()) batch_.stamp = format::value_of(rec.header.stamp) << 16;
+    if (!rec.is_fixed()) return;
+    if (format::value_of(rec.header.stamp) < FreshStore::kTimeEnd)
+      batch_.stamp = format::value_of(rec.header.stamp) << 16;
+    else
+      damage(rec.at, kOutOfRange, "a batch; older versions may show for its keys");
   }
   void end_batch() {
     if (batch_.stamp != 0) damage(batch_.at, "a batch is not whole", "older versions may show for its keys");
@@ -177,8 +226,9 @@ class Salvager {
 
   void note(const FileRecord& rec, std::uint64_t room, bool settled) {
     if (!format::is_keyed(rec.shape.kind)) return;
+    if (!rec.stamp_intact || format::stamp_time(rec.header.stamp) >= FreshStore::kTimeEnd)
+      return note_stampless(rec, settled);
     if (!rec.body_intact) return note_lost(rec);
-    if (!rec.stamp_intact) return note_stampless(rec, settled);
     Best& best = find(rec);
     if (best.at != 0 && best.stamp >= rec.header.stamp) return;
     best.at = rec.at;
@@ -188,17 +238,19 @@ class Salvager {
     best.tombstone = format::is_tombstone(rec.shape.kind);
   }
 
-  // Void, or torn: never a version.  But one that was settled is a version whose stamp is rotten, unless it is void.
+  // Void, or torn: never a version.  But one that was settled is a version whose stamp is rotten, unless it is void;
+  // and one that says it has a stamp was one, if neither that nor its body is what was written.
   void note_stampless(const FileRecord& rec, bool settled) {
     const bool is_void = format::is_void(rec.shape, rec.header.stamp, rec.header.word);
-    if (is_void || !settled) return;
+    const bool torn = !settled && !rec.stamp_intact && (rec.body_intact || rec.header.stamp == 0);
+    if (is_void || torn) return;
     Best& best = find(rec);
     best.stampless = true;
-    damage(rec.at, "record stamp: checksum mismatch", named(rec.header.tag, best) + "; an older version may show");
+    damage(rec.at, rec.stamp_intact ? kOutOfRange : "record stamp: checksum mismatch",
+           named(rec.header.tag, best) + "; an older version may show");
   }
 
   void note_lost(const FileRecord& rec) {
-    if (rec.header.stamp == 0) return;
     Best& best = find(rec);
     if (best.lost_stamp > rec.header.stamp) return;
     best.lost_stamp = rec.header.stamp;
@@ -207,15 +259,22 @@ class Salvager {
 
   // The key's entry.  Its text may itself be damaged in a lost record; the tag is under the header's check.
   Best& find(const FileRecord& rec) {
+    const bool known = rec.body_intact || rec.shape.key_size == 0 ||
+                       format::tag_of(std::string_view(rec.key), reader_.seed()) == rec.header.tag;
     const auto [begin, end] = best_.equal_range(rec.header.tag);
-    for (auto i = begin; i != end; ++i)
-      if (i->second.key == rec.key || !rec.body_intact) return i->second;
-    auto i = best_.emplace(rec.header.tag, Best{});
-    i->second.key = rec.key;
-    return i->second;
+    auto i =
+        std::find_if(begin, end, [&](const Entry& e) { return !known || !e.second.named || e.second.key == rec.key; });
+    if (i == end) i = best_.emplace(rec.header.tag, Best{});
+    Best& best = i->second;
+    if (known && !best.named) {
+      best.named = true;
+      best.key = rec.key;
+    }
+    return best;
   }
 
   std::string named(std::uint64_t tag, const Best& best) const {
+    if (!best.named) return "a key that cannot be read";
     return best.key.empty() ? std::to_string(format::id_of(tag, reader_.seed())) : '"' + best.key + '"';
   }
 
@@ -233,8 +292,7 @@ class Salvager {
       if (auto kept = write_one(*fresh, e->first, best); !kept) return kept.error();
       if (progress_ && ++done % 1024 == 0 && !progress_(best_.size() + done, best_.size() * 2)) return stopped();
     }
-    if (auto finished = fresh->finish(std::min(clock, format::kStampTimeMax - 1), os::now_ns() >> 30); !finished)
-      return finished.error();
+    if (auto finished = fresh->finish(clock, os::now_ns() >> 30); !finished) return finished.error();
     if (reader_.failed()) salvage_.damage.insert(salvage_.damage.begin(), {*reader_.failed(), FileReader::kUnread});
     return std::move(salvage_);
   }
@@ -254,11 +312,14 @@ class Salvager {
     FileRecord rec;
     if (const auto why = read_record(reader_, best.at, best.region_seed, best.room, rec))
       return reader_.failed().value_or(Error{Code::damaged, 0, best.at, why});
-    const auto payload = [&](std::span<std::byte> to) {
-      return reader_.read(best.at + format::payload_start(rec.shape, best.at), to.data(), to.size());
+    const bool is_block = rec.shape.kind == format::RecordKind::block;
+    const auto payload = [&](std::span<std::byte> to) -> Result<void> {
+      const std::uint64_t at = best.at + format::payload_start(rec.shape, best.at);
+      auto done = reader_.read(at, to.data(), to.size());
+      if (!done && is_block) return read_memory(at, to, named(tag, best)), Result<void>{};
+      return done;
     };
     const Key key = rec.key.empty() ? Key(format::id_of(tag, reader_.seed())) : Key(rec.key);
-    const bool is_block = rec.shape.kind == format::RecordKind::block;
     if (auto added = fresh.add(key, rec.shape, best.stamp, payload, is_block ? &rec.block : nullptr); !added)
       return added;
     ++salvage_.kept;
@@ -266,11 +327,28 @@ class Salvager {
     return {};
   }
 
+  // A block's, of which no check says that it is all or nothing: what cannot be read of it is zeros.
+  void read_memory(std::uint64_t at, std::span<std::byte> to, const std::string& key) {
+    bool said = false;
+    while (!to.empty()) {
+      const auto piece = to.first(std::min<std::size_t>(FileReader::kPage - at % FileReader::kPage, to.size()));
+      if (!reader_.read(at, piece.data(), piece.size())) {
+        std::ranges::fill(piece, std::byte{0});
+        if (!said) damage(at, "block: cannot be read everywhere", key + "; what cannot be is zeros");
+        said = true;
+      }
+      at += piece.size();
+      to = to.subspan(piece.size());
+    }
+  }
+
+  static constexpr format::Why kOutOfRange = "record stamp: out of range";
   FileReader reader_;
   InBatch batch_;
   const bool accept_older_;
   const Progress& progress_;
   std::unordered_multimap<std::uint64_t, Best> best_;  // by tag
+  std::uint64_t in_vain_ = 0;                          // bytes of runs that cover nothing: others may claim them again
   Salvage salvage_{};
 };
 
@@ -280,6 +358,7 @@ Result<Salvage> recover(const std::string& damaged, const std::string& fresh, bo
   if (!file) return file.error();
   const auto super = read_superblock(*file, false);
   if (!super) return super.error();
+  pin(*file);  // so that what somebody moves is also where it was
   const auto info = os::info(*file);
   if (!info) return info.error();
   return Salvager(*file, *super, info->size, accept_older, progress).run(fresh);

@@ -246,21 +246,12 @@ class Verifier {
   std::uint64_t latest_ = 0;  // the greatest t of a stamp
 };
 
-// As a read-only opener pins: what is in use now is not freed until the file is closed.  Where it cannot be locked, or
-// the epoch is rotten, a live store may move on under us; then what looks wrong is looked at again.
-void pin(const os::File& file) noexcept {
-  std::uint64_t epoch = 0;
-  const bool read = static_cast<bool>(
-      os::read_at(file, format::kControlOffset + offsetof(format::Control, epoch), &epoch, sizeof epoch));
-  if (read && epoch < 1ull << 48) (void)os::try_lock(file, format::kLockEpoch + epoch, os::Lock::shared);
-}
-
 Result<Verdict> verify(const std::string& path, const Progress& progress) {
   auto file = os::open(path, os::Access::read);
   if (!file) return file.error();
   const auto super = read_superblock(*file, false);
   if (!super) return super.error();
-  pin(*file);
+  pin(*file);  // where that cannot be, what looks wrong is looked at again
   const auto info = os::info(*file);
   if (!info) return info.error();
   return Verifier(*file, *super, info->size, progress).run();

@@ -26,7 +26,8 @@ void IndexCheck::run(const Damage& damage) {
   compare();
 }
 
-// Each node lies within the regions.  Tags below it begin with the `bits` bits of `prefix`.
+// Each node lies within the regions, and they do not overlap: so what is read of them is no more than the file.  Tags
+// below it begin with the `bits` bits of `prefix`.
 void IndexCheck::node(std::uint64_t parent, std::uint64_t prefix, std::uint32_t bits, std::uint32_t depth) {
   std::uint64_t word = 0;
   if (!reader_.read(parent, &word, 8) || word == 0) return;
@@ -38,8 +39,9 @@ void IndexCheck::node(std::uint64_t parent, std::uint64_t prefix, std::uint32_t 
   if (n.slots == 0 || n.slots > format::kLeafSlotsMax || n.offset % format::kLine != 0 || n.offset < begin ||
       !reader_.holds(n.offset, size) || (n.inner && (n.slots != format::kInnerWords || depth == format::kDepthMax)))
     return still_there(parent, word, "index: a node is outside the file");
+  if (!met_.insert(n.offset).second) return still_there(parent, word, "index: a node is named twice");
+  if ((met_bytes_ += size) > reader_.file_size()) return still_there(parent, word, "index: nodes overlap");
   if (n.inner) {
-    if (!inner_.insert(n.offset).second) return still_there(parent, word, "index: a node is named twice");
     for (std::uint32_t i = 0; i < n.slots; ++i)
       node(n.offset + i * 8ull, prefix << format::kInnerBits | i, bits + format::kInnerBits, depth + 1);
     return;

@@ -42,7 +42,8 @@ class IndexCheck {
   const Damage* damage_ = nullptr;
   std::vector<Version> versions_;
   std::vector<Named> named_;
-  std::unordered_set<std::uint64_t> inner_;  // nodes that were met: of nodes that name one another there is no end
+  std::unordered_set<std::uint64_t> met_;  // nodes: of those that name one another there is no end
+  std::uint64_t met_bytes_ = 0;            // of them
 };
 
 }  // namespace durra::detail

@@ -276,6 +276,28 @@ TEST(Kill, a_process_that_closes_all_descriptors_keeps_its_seat) {
   EXPECT_EQ(stats(open(path, small_store()).value()).value().seats_taken, 2u);
 }
 
+// As daemons of old do, without a /dev/null in their place.
+TEST(Kill, a_daemon_that_closed_its_streams_prints_nothing_into_its_store) {
+  const Scratch scratch(Scratch::Where::disk);
+  const std::string path = scratch / "s.durra";
+  const int status = run_child([&] {
+    for (const int fd : {0, 1, 2}) ::close(fd);
+    for (const auto how : {Mode::create_new, Mode::open}) {
+      Options o = small_store();
+      o.mode = how;
+      Store s = open(path, o).value();
+      s.put("k", "v", {.durability = Durability::power}).value();
+      const std::string said(100'000, 'X');
+      for (const int fd : {0, 1, 2})
+        if (::write(fd, said.data(), said.size()) != -1 || errno != EBADF) return 2;
+    }
+    return 0;
+  });
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(open(path, small_store()).value().get("k").value().str(), "v");
+  EXPECT_TRUE(verify(path).value().damage.empty());
+}
+
 // Its numbers are given to other files, which must not be written to when the store needs a region.
 TEST(Kill, a_descriptor_that_was_closed_is_not_written_through) {
   const Scratch scratch;

@@ -307,5 +307,37 @@ TEST_F(Verify, an_index_that_names_an_older_version_is_said) {
       << damage[0].error.message();
 }
 
+// A leaf was read as often as it was named: below 64 inner nodes with 64 words each in every word of the root, say, for
+// hours.
+TEST_F(Verify, a_leaf_that_is_named_twice_is_said) {
+  const FileEdit edit(path);
+  std::uint64_t leaf = 0, second = 0;
+  for (std::uint32_t i = 0; i < edit.super().root_words && second == 0; ++i) {
+    const std::uint64_t at = format::kRootOffset + i * 8ull;
+    const auto word = edit.get<std::uint64_t>(at);
+    if (word == 0) continue;
+    (leaf == 0 ? leaf : second) = leaf == 0 ? word : at;
+  }
+  ASSERT_NE(second, 0u);
+  edit.set(second, leaf);
+  const auto damage = verify(path).value().damage;
+  ASSERT_FALSE(damage.empty());
+  EXPECT_EQ(damage[0].error.detail, second);
+  EXPECT_STREQ(damage[0].error.what, "index: a node is named twice");
+}
+
+// Nor is it read as often as there are places where one can begin.
+TEST_F(Verify, leaves_that_lie_in_one_another_are_said) {
+  const FileEdit edit(path);
+  const auto large = edit.find("large");  // in a run, behind it are zeros
+  const std::uint64_t begin = format::align_up(large.at + large.size, format::kLine);
+  for (std::uint32_t i = 0; i < edit.super().root_words; ++i)
+    edit.set(format::kRootOffset + i * 8ull,
+             format::pack(format::NodeWord{begin + i * format::kLine, format::kLeafSlotsMax, false}));
+  bool told = false;
+  for (const Finding& f : verify(path).value().damage) told |= f.error.what == std::string("index: nodes overlap");
+  EXPECT_TRUE(told);
+}
+
 }  // namespace
 }  // namespace durra
