@@ -251,20 +251,25 @@ Result<void> make_durable(Handle& h, LocalSeat& seat, Durability durability) {
 
 void flush_bytes(Handle& h, LocalSeat& seat, std::uint64_t offset, std::uint64_t size) noexcept {
   if (h.is_volatile) return;
-  flush_noted(h, seat, [&](std::uint64_t) { return os::flush(h.map.base() + offset, size); });
+  Note note(h, seat);
+  if (auto done = os::flush(h.map.base() + offset, size); !done) note.failed(done.error());
 }
 
 bool flush_all(Handle& h) {
   if (sync_lost(h)) return false;
   auto& c = h.space.control();
   const std::uint64_t doubts = shared::raised_load(c.sync_doubts);
-  const auto flush = [&](std::uint64_t) -> Result<void> {
+  Note note(h, *h.seats.list[0].load());
+  const auto flushed = [&]() -> Result<void> {
     if (cache_in_doubt(h))
       for (const Dirty& d : dirty_regions(h))
         if (auto done = write_anew(h, d); !done) return done;
     return os::sync(h.file);
-  };
-  if (!flush_noted(h, *h.seats.list[0].load(), flush)) return false;
+  }();
+  if (!flushed) {
+    note.failed(flushed.error());
+    return false;
+  }
   shared::raise(c.sync_certain, doubts);
   mark_synced(h);
   return true;
