@@ -14,19 +14,13 @@ bool is_untouched(const std::byte* p, std::uint64_t size) noexcept {
   return std::all_of(p, p + size, [](std::byte b) { return b == std::byte{0}; });
 }
 
-// Not by a bit that rotted: what another writes to would be cut up.
-bool is_open_index(std::uint64_t state) noexcept {
-  const auto w = format::unpack(state);
-  return w.state == format::RegionState::open && w.type == format::RegionType::index && format::intact(state);
-}
-
 // `size` bytes of an index region with room, or none: then nobody will find room in it, and it is SEALED.
 std::optional<std::uint64_t> cut(Handle& h, std::uint64_t r, std::uint64_t size) noexcept {
   format::Descriptor& d = h.space.descriptor(r);
   for (;;) {
     const std::uint64_t state = shared::state_load(d.state);
     auto w = format::unpack(state);
-    if (!is_open_index(state)) return {};
+    if (w.state != format::RegionState::open || w.type != format::RegionType::index) return {};
     const std::uint64_t tail = shared::tail_load(d.tail);
     const bool fits = tail >= format::kRegionData && tail % format::kLine == 0 && tail <= h.space.region_size() &&
                       h.space.region_size() - tail >= size;
@@ -47,7 +41,10 @@ std::optional<std::uint64_t> cut(Handle& h, std::uint64_t r, std::uint64_t size)
 std::optional<std::uint64_t> find_open(Handle& h) noexcept {
   const std::uint64_t end = std::min(shared::raised_load(h.space.control().region_hint), h.space.region_count());
   for (std::uint64_t r = 0; r < end; ++r) {
-    if (is_open_index(shared::state_load(h.space.descriptor(r).state))) return r;
+    const std::uint64_t state = shared::state_load(h.space.descriptor(r).state);
+    const auto w = format::unpack(state);
+    if (w.state != format::RegionState::open || w.type != format::RegionType::index) continue;
+    if (format::intact(state)) return r;  // not by a bit that rotted: what another writes to would be cut up
   }
   return {};
 }

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -161,7 +162,8 @@ void World::open(const Options& o, std::set<Code> also) {
 void World::put(const std::string& key, const std::string& value, const Put& how) {
   const auto done = store->put(key, value, how);
   lost_ |= !done && done.error().code == Code::sync_lost;
-  if (done || happened(done.error(), "put")) note(key, value);
+  if (done) note(key, value);
+  if (!done && happened(done.error(), "put")) note_unsure(key, value);
   if (!done || how.durability != Durability::power) return;
   if (injector.sync_failed() && injector.errno_value() != EINTR) wrong("a durable put said ok after a failed flush");
   durable_[key] = value;
@@ -172,7 +174,8 @@ void World::erase(const std::string& key) {
   const bool was_there = model_[key].has_value();
   if (!done && done.error().code == Code::not_found && !was_there) return;
   if (done && !was_there) wrong("erased " + key + ", which was not there");
-  if (done || happened(done.error(), "erase")) note(key, std::nullopt);
+  if (done) note(key, std::nullopt);
+  if (!done && happened(done.error(), "erase")) note_unsure(key, std::nullopt);
 }
 
 void World::batch(const std::map<std::string, Value>& changes, const Put& how) {
@@ -180,11 +183,13 @@ void World::batch(const std::map<std::string, Value>& changes, const Put& how) {
   for (const auto& [key, value] : changes) value ? batch.put(key, *value) : batch.erase(key);
   const auto done = store->put(batch, how);
   lost_ |= !done && done.error().code == Code::sync_lost;
-  if (done || happened(done.error(), "batch"))
-    for (const auto& [key, value] : changes) {
-      note(key, value);
-      if (done && how.durability == Durability::power) durable_[key] = value;
-    }
+  const bool unsure = !done && happened(done.error(), "batch");
+  for (const auto& [key, value] : changes) {
+    if (unsure) note_unsure(key, value);
+    if (!done) continue;
+    note(key, value);
+    if (how.durability == Durability::power) durable_[key] = value;
+  }
 }
 
 void World::sync() {
@@ -265,7 +270,7 @@ void World::judge_power_cut() {
     for (const auto& [key, value] : durable_) {
       const auto seen = s->get(key);
       const Value v = seen ? Value(seen->str()) : Value();
-      if (v != value && v != model_.at(key))
+      if (v != value && v != model_.at(key) && std::ranges::count(unsure_[key], v) == 0)
         wrong("after a power cut: " + key + " is " + said(v) + ", was durable as " + said(value));
     }
   }

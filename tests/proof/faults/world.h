@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "tests/proof/faults/injector.h"
 #include "tests/support/disk.h"
@@ -52,6 +53,11 @@ class World {
   // A put, erase or batch answered so: whether it happened.
   bool happened(const Error& e, const char* what) const;
   void note(const std::string& key, std::optional<std::string> value) { model_[key] = std::move(value); }
+  // It is there for everybody, and may survive a power cut or not: sync_lost.
+  void note_unsure(const std::string& key, std::optional<std::string> value) {
+    unsure_[key].push_back(value);
+    note(key, std::move(value));
+  }
   const std::map<std::string, std::optional<std::string>>& model() const { return model_; }
 
   // After healing: usable, as the model says, also by others, after closing, by verify, after a rebuild; nothing leaks.
@@ -66,6 +72,7 @@ class World {
 
   std::set<Code> expected_;
   std::map<std::string, std::optional<std::string>> model_, durable_;
+  std::map<std::string, std::vector<std::optional<std::string>>> unsure_;
   bool pairs_ = false;  // a process that died put batches of two equal records
   bool lost_ = false;   // sync_lost was answered
   std::unique_ptr<Disk> disk_;
