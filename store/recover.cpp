@@ -20,6 +20,7 @@ struct Best {
   std::uint64_t lost_at = 0, lost_stamp = 0;                   // of the newest unreadable one
   bool tombstone = false, stampless = false;                   // stampless: some version cannot be dated
   bool named = false;                                          // the key is known, not its tag alone
+  bool passing = false;  // it lies where our pin came too late: another place of it is better
   std::string key;
 };
 
@@ -60,18 +61,19 @@ class Salvager {
     const auto d = reader_.descriptor(r);  // before the header, which then is of no older life
     const bool described = d && is_sound(r, *d);
     const auto w = described ? format::unpack(d->state) : format::RegionWord{};
+    passing_ = described && w.state == format::RegionState::retired;
     format::RegionHeader header{};
     const auto why = read_header_of(r, header);
     if (why == nullptr && (!described || header.generation >= format::life_floor(w))) {
       if (header.type != static_cast<std::uint64_t>(format::RegionType::index))
-        return life(r, header.generation, header.run);
+        return life(r, described ? &*d : nullptr, header.generation, header.run);
       return 1;
     }
     // The header is gone, but the descriptor knows which life it was.
     if (!described || !format::may_hold_records(d->state)) return 1;
     damage(reader_.region_offset(r), why != nullptr ? why : "region header: of an older life", named(r));
     if (!reader_.holds(reader_.region_offset(r), sizeof header)) return 1;
-    return life(r, w.generation, w.run ? 1 + bodies_behind(r) : 1);
+    return life(r, &*d, w.generation, w.run ? 1 + bodies_behind(r) : 1);
   }
 
   // False, and said: nobody knows whether what is in the region counts.
@@ -108,27 +110,32 @@ class Salvager {
     return count;
   }
 
-  // What was complete when the descriptor of this life was written: what cannot be read there is no torn tail.
+  // What was complete when the descriptor of this life was written: what cannot be read there is no torn tail.  And
+  // where its owner has left it, nothing is behind it: a rebuild leaves there what it has seen nobody's.
   struct Complete {
     std::uint64_t tail = 0, settled = 0, synced = 0;  // file offsets
+    bool left = false;
   };
-  Complete complete(std::uint64_t r, std::uint64_t generation) const {
-    const auto d = reader_.descriptor(r);
-    if (!d || !format::intact(d->state) || format::generation_of(d->state) != generation) return {};
+  // `d`: as it was before anything of the region was read; null: there is no sound one.
+  Complete complete(std::uint64_t r, const format::Descriptor* d, std::uint64_t generation) const {
+    if (d == nullptr || format::generation_of(d->state) != generation) return {};
     const std::uint64_t base = reader_.region_offset(r);
+    const auto state = format::unpack(d->state).state;
     return {base + std::min(d->tail, format::kFileSizeMax), base + std::min(d->settled, format::kFileSizeMax),
-            base + format::untag(d->synced, generation) * 8};
+            base + format::untag(d->synced, generation) * 8,
+            state == format::RegionState::sealed || state == format::RegionState::partial};
   }
 
-  std::uint64_t life(std::uint64_t r, std::uint64_t generation, std::uint64_t run) {
+  std::uint64_t life(std::uint64_t r, const format::Descriptor* d, std::uint64_t generation, std::uint64_t run) {
     if (run != 1 && in_vain_ > reader_.file_size()) {  // so that all work is at most a few times the file
       damage(reader_.region_offset(r), "runs overlap", named(r) + "; only this region of its run was read");
       run = 1;
     }
-    const Complete known = complete(r, generation);
+    const Complete known = complete(r, d, generation);
     const std::uint64_t seed = format::region_seed(reader_.seed(), r, generation);
     const std::uint64_t base = reader_.region_offset(r);
     const std::uint64_t size = run * reader_.super().region_size;
+    (void)reader_.holds(base, size);  // a live store grows
     const std::uint64_t end = std::min(base + size, reader_.file_size());
     FileRecord rec;
     std::uint64_t at = base + format::kRegionData, whole = at;
@@ -138,6 +145,8 @@ class Salvager {
         judge(rec, end - at, known);
         at += format::record_size(rec.shape, at);
         if (rec.body_intact) whole = at;
+      } else if (known.left && at >= known.tail) {
+        break;
       } else if (const std::uint64_t next = resync(at, seed, end)) {
         damage(at, "unreadable bytes between records",
                named(r) + ", " + std::to_string(next - at) + " bytes; older versions may show for keys that were here");
@@ -230,8 +239,10 @@ class Salvager {
       return note_stampless(rec, settled);
     if (!rec.body_intact) return note_lost(rec);
     Best& best = find(rec);
-    if (best.at != 0 && best.stamp >= rec.header.stamp) return;
+    const bool as_new = best.stamp == rec.header.stamp && best.passing && !passing_;
+    if (best.at != 0 && best.stamp >= rec.header.stamp && !as_new) return;
     best.at = rec.at;
+    best.passing = passing_;
     best.region_seed = rec.region_seed;
     best.room = room;
     best.stamp = rec.header.stamp;
@@ -310,8 +321,11 @@ class Salvager {
     if (best.at == 0 && best.stampless) ++salvage_.lost;
     if (best.at == 0 || best.tombstone) return {};
     FileRecord rec;
-    if (const auto why = read_record(reader_, best.at, best.region_seed, best.room, rec))
-      return reader_.failed().value_or(Error{Code::damaged, 0, best.at, why});
+    if (best.passing) reader_.forget();
+    auto why = read_record(reader_, best.at, best.region_seed, best.room, rec);
+    if (why == nullptr && !rec.body_intact) why = "record checksum mismatch";
+    if (why != nullptr && best.passing) return {};  // it is over: whatever counts of it is elsewhere
+    if (why != nullptr) return reader_.failed().value_or(Error{Code::damaged, 0, best.at, why});
     const bool is_block = rec.shape.kind == format::RecordKind::block;
     const auto payload = [&](std::span<std::byte> to) -> Result<void> {
       const std::uint64_t at = best.at + format::payload_start(rec.shape, best.at);
@@ -345,6 +359,7 @@ class Salvager {
   static constexpr format::Why kOutOfRange = "record stamp: out of range";
   FileReader reader_;
   InBatch batch_;
+  bool passing_ = false;  // the region that is read was RETIRED before our pin, perhaps
   const bool accept_older_;
   const Progress& progress_;
   std::unordered_multimap<std::uint64_t, Best> best_;  // by tag

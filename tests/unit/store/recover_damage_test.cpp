@@ -8,11 +8,13 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "format/checksum.h"
 #include "store/index.h"
 #include "store/os.h"
+#include "store/reclaim.h"
 #include "tests/support/file_edit.h"
 #include "tests/support/scratch.h"
 #include "tests/support/stores.h"
@@ -427,6 +429,73 @@ TEST_F(RecoverInUse, a_record_that_is_moved_meanwhile_is_found_where_it_was) {
   ASSERT_TRUE(moved) << "to where recover has been";
   EXPECT_EQ(generation_of(source), generation) << "while it may be read nobody uses its place";
   EXPECT_EQ(shown(open(fresh, small(2_MiB)).value().get("moves")), "only copy");
+}
+
+// A region that was RETIRED before recover pinned is freed under it: what was met there first is also elsewhere.
+TEST_F(RecoverInUse, a_record_is_read_where_it_stays) {
+  store.put("moves", "only copy").value();
+  put("near", 7);
+  put("high", 20);
+  detail::Handle& h = *detail::handle_of(store);
+  detail::move_epoch_past(h, shared::epoch_load(h.space.control()));
+  const std::uint64_t source = region_of("moves");
+  std::optional<Snapshot> holds = store.snapshot().value();
+  erase("near", 7);
+  ASSERT_EQ(format::unpack(h.space.descriptor(source).state).state, format::RegionState::retired);
+  ASSERT_GT(region_of("moves"), source);
+  const auto salvage = recover(path, fresh, false, [&](std::uint64_t next, std::uint64_t) {
+    if (next <= source || !holds) return true;
+    holds.reset();
+    erase("none", 0);
+    put("filler", 70);
+    return true;
+  });
+  EXPECT_FALSE(holds);
+  ASSERT_EQ(outcome(salvage), "ok");
+  EXPECT_EQ(shown(open(fresh, small(2_MiB)).value().get("moves")), "only copy");
+}
+
+// A power cut tore the record before it, a rebuild went by, and nobody has seen it since.
+TEST_F(RecoverInUse, what_lies_behind_the_tail_of_who_left_is_nobodys) {
+  store.put("a", "1").value();
+  store.put("torn", "2").value();
+  store.put("behind", "3").value();
+  { const Store gone = std::move(store); }
+  const FileEdit edit(path);
+  const auto torn = edit.find("torn");
+  auto d = edit.descriptor(torn.region);
+  d.tail = d.settled = torn.at - edit.region_at(torn.region);
+  d.synced = 0;
+  edit.set(edit.descriptor_at(torn.region), d);
+  edit.write(torn.at, std::string(48, '\0'));
+  const auto salvage = recover(path, fresh).value();
+  EXPECT_TRUE(salvage.damage.empty());
+  EXPECT_EQ(salvage.kept, 1u);
+}
+
+// Somebody puts between two looks at his region: what was read before is not held against what came later.
+TEST_F(RecoverInUse, what_is_put_meanwhile_is_no_damage) {
+  store.put("first", "1").value();
+  struct Puts final : os::Faults {
+    explicit Puts(Store& s) : store(s) { os::set_faults(this); }
+    ~Puts() override { os::set_faults(nullptr); }
+    int before(os::Call) override { return 0; }
+    int before_read(std::uint64_t, std::size_t) override {
+      if (!inside) {
+        inside = true;
+        store.put(n++, "more").value();
+        inside = false;
+      }
+      return 0;
+    }
+    Store& store;
+    int n = 0;
+    bool inside = false;
+  };
+  const Puts puts(store);
+  const auto salvage = recover(path, fresh).value();
+  EXPECT_GT(puts.n, 4);
+  for (const Finding& f : salvage.damage) ADD_FAILURE() << f.error.message() << ": " << f.what;
 }
 
 // Where the epoch cannot be pinned all the rest is as before.
