@@ -49,6 +49,13 @@ inline std::uint64_t stamp_if_version(const Handle& h, const RecordRef& r) noexc
   return format::is_keyed(r.shape.kind) ? stamp_if_certain(r) : 0;
 }
 
+// Whether the text of a version's key is not what was written: who passes it over by its key asks first.  What a power
+// cut broke, and a rebuild made void, may have lost its key, and is no version.
+inline bool has_rotten_key(const Handle& h, const RecordRef& r) noexcept {
+  const auto key = r.key();
+  return !key.empty() && format::tag_of(key, h.space.seed()) != r.tag() && stamp_if_version(h, r) != 0;
+}
+
 // ---- Deciding.  Precondition: pinned. -------------------------------------------------------------------------------
 // Null, and the envelope of a batch record; or why it has none.
 format::Why envelope_of(const Handle&, const RecordRef&, RecordRef& envelope) noexcept;

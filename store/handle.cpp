@@ -61,10 +61,9 @@ std::optional<Error> Handle::lost_files() const noexcept {
   return Error{Code::io, EBADF, 0, "this process closed the store's descriptors; open it again"};
 }
 
-std::optional<Error> Handle::refuse_write() const noexcept {
+std::optional<Error> Handle::why_no_write() const noexcept {
   if (auto no = refuse_read()) return no;
-  if (read_only) return Error{Code::read_only, 0, 0, "the handle was opened read-only"};
-  return {};
+  return Error{Code::read_only, 0, 0, "the handle was opened read-only"};
 }
 
 void Handle::unrefer(Handle* h) noexcept {

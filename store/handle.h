@@ -132,7 +132,12 @@ struct Handle {
       return {};
     return Error{Code::forked, 0, 0, "opened before fork(); open the store again in the child"};
   }
-  std::optional<Error> refuse_write() const noexcept;
+  std::optional<Error> refuse_write() const noexcept {
+    if (!forked() && !read_only) [[likely]]
+      return {};
+    return why_no_write();
+  }
+  std::optional<Error> why_no_write() const noexcept;
   bool forked() const noexcept { return cookie != os::fork_cookie(); }
   // Null, or `io` after a closefrom(): whatever has the descriptors' numbers now is not written to, locked or closed.
   std::optional<Error> lost_files() const noexcept;

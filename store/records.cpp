@@ -72,13 +72,10 @@ bool wanted(RecordsState& s, const RecordRef& r) noexcept {
   const bool is_block = r.shape.kind == format::RecordKind::block;
   if (!format::is_put(r.shape.kind) && !(is_block && s.own_keys)) return false;
   const auto key = r.key();
-  if (!s.own_keys && !key.empty() && key[0] == '\0') {
-    // What a power cut broke, and a rebuild made void, may have lost its key.
-    const bool rotten = format::tag_of(key, s.handle->space.seed()) != r.tag() && stamp_if_version(*s.handle, r) != 0;
-    if (rotten) note(s, r.at, "record checksum mismatch");
-    return false;
-  }
-  return s.prefix.empty() || key.starts_with(s.prefix);
+  const bool hidden = !s.own_keys && key.starts_with('\0');
+  if (!hidden && key.starts_with(s.prefix)) return true;
+  if (has_rotten_key(*s.handle, r)) note(s, r.at, "record checksum mismatch");
+  return false;
 }
 
 // The next candidates of the current region.  Where they must be looked up: index lines of all first, then the records

@@ -127,7 +127,7 @@ class Salvager {
   }
 
   std::uint64_t life(std::uint64_t r, const format::Descriptor* d, std::uint64_t generation, std::uint64_t run) {
-    if (run != 1 && in_vain_ > reader_.file_size()) {  // so that all work is at most a few times the file
+    if (run != 1 && in_vain_ / 4 > reader_.file_size()) {  // so that all work is at most a few times the file
       damage(reader_.region_offset(r), "runs overlap", named(r) + "; only this region of its run was read");
       run = 1;
     }
@@ -235,6 +235,8 @@ class Salvager {
 
   void note(const FileRecord& rec, std::uint64_t room, bool settled) {
     if (!format::is_keyed(rec.shape.kind)) return;
+    if (rec.body_intact && !has_its_key(rec))  // checks that agree on what durra does not write
+      return damage(rec.at, "record tag: of another key", '"' + rec.key + '"');
     if (!rec.stamp_intact || format::stamp_time(rec.header.stamp) >= FreshStore::kTimeEnd)
       return note_stampless(rec, settled);
     if (!rec.body_intact) return note_lost(rec);
@@ -268,10 +270,13 @@ class Salvager {
     best.lost_at = rec.at;
   }
 
+  bool has_its_key(const FileRecord& rec) const noexcept {
+    return rec.shape.key_size == 0 || format::tag_of(std::string_view(rec.key), reader_.seed()) == rec.header.tag;
+  }
+
   // The key's entry.  Its text may itself be damaged in a lost record; the tag is under the header's check.
   Best& find(const FileRecord& rec) {
-    const bool known = rec.body_intact || rec.shape.key_size == 0 ||
-                       format::tag_of(std::string_view(rec.key), reader_.seed()) == rec.header.tag;
+    const bool known = has_its_key(rec);
     const auto [begin, end] = best_.equal_range(rec.header.tag);
     auto i =
         std::find_if(begin, end, [&](const Entry& e) { return !known || !e.second.named || e.second.key == rec.key; });

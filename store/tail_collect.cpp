@@ -131,13 +131,9 @@ void Collection::walk(const Region& r, std::uint64_t from, SeenRegion& seen) {
 bool Collection::is_wanted(const RecordRef& r) {
   if (!format::is_keyed(r.shape.kind)) return false;
   const auto key = r.key();
-  if (!key.empty() && key[0] == '\0') {
-    // What a power cut broke, and a rebuild made void, may have lost its key.
-    const bool rotten = format::tag_of(key, h_.space.seed()) != r.tag() && stamp_if_version(h_, r) != 0;
-    if (rotten) note(r.at, "record checksum mismatch");
-    return false;
-  }
-  return t_.prefix.empty() || key.starts_with(t_.prefix);
+  if (!key.starts_with('\0') && key.starts_with(t_.prefix)) return true;
+  if (has_rotten_key(h_, r)) note(r.at, "record checksum mismatch");
+  return false;
 }
 
 // Takes the record in if the instant shows it.  Its stamp, or 0: it has none, and if it is settled it never will.

@@ -22,7 +22,8 @@ std::uint8_t log2_of(std::uint32_t power) noexcept { return static_cast<std::uin
 Result<Stamp> put(Handle& h, const Key& key, std::span<const std::byte> bytes, const Put& how,
                   std::optional<Stamp> seen) {
   if (auto no = refuse(h, key, bytes.size(), how.align)) return *no;
-  if (auto no = refuse_how(h, how)) return *no;
+  if (how.durability) [[unlikely]]
+    if (auto no = refuse_how(h, how)) return *no;
   const auto small = how.compress ? packed(bytes) : std::vector<std::byte>{};
   const auto stored = small.empty() ? bytes : std::span<const std::byte>(small);
   Change c = change(h, key, format::RecordKind::put, stored.size(), how.align);

@@ -40,6 +40,7 @@ Input Input::from(const std::string& path) {
   Input input([fd, name](char* to, std::size_t size) -> std::size_t {
     for (;;) {
       // Behind the read too: ^C at a terminal ends also who writes our pipe, in the middle of a line.
+      wait_to_read(*fd);
       const auto got = interrupted() ? 0 : read(*fd, to, size);
       if (interrupted()) throw InputCut{};
       if (got >= 0) return static_cast<std::size_t>(got);

@@ -1,6 +1,9 @@
 // ^C and SIGTERM for verbs that must tidy up first.
 #include "tools/interrupt.h"
 
+#include <poll.h>
+
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 
@@ -32,5 +35,18 @@ InterruptGuard::~InterruptGuard() {
 }
 
 bool interrupted() noexcept { return g_signal != 0; }
+
+// Signals come only within ppoll, which then ends: between a look and a read that waits they would change nothing.
+void wait_to_read(int fd) noexcept {
+  sigset_t ours, before;
+  sigemptyset(&ours);
+  sigaddset(&ours, SIGINT);
+  sigaddset(&ours, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &ours, &before);
+  pollfd wanted{fd, POLLIN, 0};
+  while (!interrupted() && ppoll(&wanted, 1, nullptr, &before) < 0 && errno == EINTR) {
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
 
 }  // namespace durra::tools

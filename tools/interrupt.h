@@ -14,4 +14,7 @@ class InterruptGuard {
 
 bool interrupted() noexcept;
 
+// Returns when `fd` can be read without waiting, or when `interrupted`: also by a signal that comes just before.
+void wait_to_read(int fd) noexcept;
+
 }  // namespace durra::tools

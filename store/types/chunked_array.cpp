@@ -145,7 +145,7 @@ Result<void> Chunks::resize(const Shape& shape) {
     if (!is_element(r.key(), name_, next.shape.size(), index)) continue;
     // Outside the old shape too: who did not know of it wrote there, and it would show when the array grows.
     if (!is_inside(index, shape, next.chunk) || !is_inside(index, meta_.shape, next.chunk)) batch.erase(r.key());
-    if (batch.size() > kGoneMax) return Error{Code::too_large, 0, kGoneMax, "too many chunks would go at once"};
+    if (batch.size() > 1 + kGoneMax) return Error{Code::too_large, 0, kGoneMax, "too many chunks would go at once"};
   }
   if (auto whole = all.status(); !whole) return whole;
   if (auto done = store_.put(batch); !done) return done;

@@ -90,6 +90,12 @@ Result<void> erase_many(Store& store, std::span<const Element> elements) {
   return {};
 }
 
+// What is not durable a power cut leaves in any order: the head's end without theirs.
+Result<void> erase_durably(Store& store, std::span<const Element> elements) {
+  if (auto done = erase_many(store, elements); !done) return done;
+  return detail::handle_of(store)->is_volatile ? Result<void>{} : store.sync();
+}
+
 // The head, and with it as many elements as one batch takes: those that are changed meanwhile too, because as long as
 // the head is as it was seen they are its own.
 Result<void> erase_all(Store& store, const std::string& name, const Kind& kind) {
@@ -97,8 +103,8 @@ Result<void> erase_all(Store& store, const std::string& name, const Kind& kind) 
     const auto parts = parts_of(store, name, kind);
     if (!parts) return parts.error();
     const std::span<const Element> all = parts->elements, first = fitting(store, all), rest = all.subspan(first.size());
-    if (kind.head_last)
-      if (auto done = erase_many(store, rest); !done) return done;
+    if (kind.head_last && !rest.empty())
+      if (auto done = erase_durably(store, rest); !done) return done;
     Batch batch;
     batch.erase_if(name + std::string(kind.head), parts->head);
     for (const Element& e : first) batch.erase(e.key);

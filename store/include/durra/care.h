@@ -83,7 +83,8 @@ struct Verdict {
 Result<Verdict> verify(std::string_view path, const Progress& = {});
 
 // Builds a new store from whatever parses in a damaged one; the damaged file is only read.  `accept_older`: where the
-// newest version of a key is unreadable, keep the newest that is not (else the key is lost, and said so).  The damaged
+// newest version of a key is unreadable, keep the newest that is not (else the key is lost, and said so).  A version
+// that cannot even be dated hides none: it may be the oldest; `damage` names it and the key.  The damaged
 // store may be in use: what it held at the call stays readable meanwhile, unless its control block is damaged too.
 struct Salvage {
   std::uint64_t kept, lost, bytes;

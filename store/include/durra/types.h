@@ -21,8 +21,9 @@ namespace durra {
 // Of a list, NAME/length and NAME/0, NAME/1, … go; of a chunked array, NAME/.zarray and the chunks of its dimensions;
 // whatever else lies under NAME/ stays.  Up to 65,000 of them, an eighth of the store at most, go together: a kill
 // leaves all or none.  Of a longer list the rest goes afterwards: a kill leaves items that nobody sees and that the
-// next push or drop takes.  Of a larger array the rest goes before: a kill leaves the array, with chunks that read as
-// `fill`; drop it again.  What others make under the same name meanwhile stays.
+// next push or drop takes.  Of a larger array the rest goes before, and is synced: a kill or a power cut leaves the
+// array, with chunks that read as `fill`; drop it again.  Of a list that others make again under the name meanwhile
+// everything stays; of an array, what it has when its head goes goes with it.
 //
 // Errors: `not_found`; `damaged`, and nothing is gone, if a list or array is there and a record cannot be read; else
 // those of put, of which `full` may leave what a kill leaves.

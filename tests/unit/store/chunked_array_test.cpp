@@ -187,6 +187,26 @@ TEST_F(Chunked, what_was_written_outside_the_shape_does_not_show_when_it_grows_a
   EXPECT_EQ(out, ramp(2, 7)) << "what it has stays";
 }
 
+// The head of the array was counted as one of them.
+TEST_F(Chunked, as_many_chunks_as_one_batch_takes_go_at_once) {
+  constexpr std::size_t kMost = 65'000;
+  Options o;
+  o.max_size = 64_MiB;
+  s = open(scratch_ / "large.durra", o).value();
+  auto a = ChunkedArray<float>::open(s, "f", {kMost + 2}, {1}).value();
+  a.write({0}, ramp(1, 7)).value();
+  const std::string chunk = s.get("f/0").value().str();
+  Batch some;
+  for (std::size_t i = 1; i < kMost + 2; ++i) {
+    some.put("f/" + std::to_string(i), chunk);
+    if (some.size() < 1'000 && i != kMost + 1) continue;
+    s.put(some).value();
+    some.clear();
+  }
+  EXPECT_EQ(a.resize({1}).error().code, Code::too_large);
+  EXPECT_TRUE(a.resize({2}));
+}
+
 TEST_F(Chunked, resize_leaves_records_that_only_look_like_chunks) {
   auto a = ChunkedArray<float>::open(s, "f", {60}, {2}).value();
   for (const char* key : {"f/009", "f/9.9", "f/9x", "f/18446744073709551616"}) s.put(key, "user's").value();

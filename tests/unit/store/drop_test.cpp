@@ -6,6 +6,7 @@
 #include <set>
 
 #include "store/step.h"
+#include "tests/support/disk.h"
 #include "tests/support/file_edit.h"
 #include "tests/support/scratch.h"
 #include "tests/support/stores.h"
@@ -148,6 +149,22 @@ TEST_F(Drop, of_a_large_array_that_is_killed_leaves_no_chunk_for_the_next_one) {
   EXPECT_EQ(outcome(ChunkedArray<float>::open(s, "a", {kMany}, {1}, -1)), "mismatch") << "still the one with fill 0";
   drop(s, "a").value();
   EXPECT_TRUE(keys().empty());
+}
+
+// A power cut leaves of what is not durable what it likes: the head's end, and chunks that the next array shows.
+TEST_F(Drop, of_a_large_array_makes_the_end_of_the_first_chunks_durable_before_that_of_the_last) {
+  const TmpfsIsADisk on_a_disk;
+  s = open_store();
+  make_large_array();
+  static std::vector<std::string> order;
+  order.clear();
+  step_hook = [](const char* name) {
+    const std::string_view step(name);
+    if (step == "batch.8" || (step == "sync.3" && order.back() != step)) order.emplace_back(step);
+  };
+  drop(s, "a").value();
+  step_hook = nullptr;
+  EXPECT_EQ(order, (std::vector<std::string>{"batch.8", "sync.3", "batch.8"}));
 }
 
 // An array made again by another must not lose what was written into it to the drop of the old one.

@@ -200,6 +200,22 @@ TEST_F(RecoverDamage, a_lost_version_hides_older_ones_also_when_its_key_has_rott
   EXPECT_NE(salvage.damage[0].what.find("\"k300\""), std::string::npos) << salvage.damage[0].what;
 }
 
+// Checks that agree on what durra does not write: it was taken for a key of its own, and as many of one tag as a region
+// holds were each compared with all the others.
+TEST_F(RecoverDamage, a_record_under_the_tag_of_another_key_is_damage) {
+  const FileEdit edit(path);
+  const auto forged = edit.find("k300"), whose = edit.find("k301");
+  auto h = edit.get<format::RecordHeader>(forged.at);
+  h.tag = edit.get<format::RecordHeader>(whose.at).tag;
+  h.head_check = format::head_check(h, region_seed(edit, forged.region), forged.at);
+  edit.set(forged.at, h);
+  const auto salvage = recover(path, fresh).value();
+  EXPECT_TRUE(says(salvage, forged.at, "record tag: of another key"));
+  EXPECT_EQ(salvage.kept, kSmall);
+  EXPECT_EQ(in_fresh("k300"), "<not_found>");
+  EXPECT_EQ(in_fresh("k301"), value("k301"));
+}
+
 // The check agrees, and no clock that may be gave it.
 TEST_F(RecoverDamage, a_stamp_beyond_all_clocks_is_damage) {
   const FileEdit edit(path);

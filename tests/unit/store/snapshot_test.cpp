@@ -62,6 +62,23 @@ TEST_F(Snapshots, a_prefix_chooses_text_keys) {
   EXPECT_EQ(all(store.snapshot().value().records("b")).size(), 1u);
 }
 
+// It was left out, and the scan said that it was whole.
+TEST_F(Snapshots, what_a_prefix_does_not_choose_for_its_key_has_rotted_is_told) {
+  store.put("user/1", "x").value();
+  store.put("other", "x").value();
+  const auto one = store.get("user/1").value();
+  const auto scan_says = [&](const char* prefix) {
+    auto some = store.records(prefix);
+    for (const Record& r : some) EXPECT_TRUE(r.key().starts_with(prefix));
+    return outcome(some.status());
+  };
+  EXPECT_EQ(scan_says("user/"), "ok");
+  const_cast<char&>(one.key()[0]) ^= 1;
+  EXPECT_EQ(scan_says("user/"), "damaged");
+  EXPECT_EQ(scan_says("other"), "damaged");
+  EXPECT_EQ(outcome(Tail::open(store, "t", "user/").value().next(std::chrono::seconds(0))), "damaged");
+}
+
 TEST_F(Snapshots, a_snapshot_does_not_change) {
   store.put("kept", "1").value();
   store.put("changed", "1").value();
