@@ -86,16 +86,17 @@ class Helper {
     }
   }
 
-  // A pending batch in the way is decided first.  Keys ascend, so nobody comes back to himself, and a seat has one at a
-  // time: a circle is rot, and a chain of more than there are seats.
+  // A pending batch in the way is decided first.  Keys ascend, so nobody comes back to himself, and a seat has one
+  // pending at a time: a circle is rot, and a chain of more than there are seats.  Those above that others have decided
+  // meanwhile do not count: their seats may be in the chain again.
   Result<void> settle(const RecordRef& head) {
     if (!head || !format::in_batch(head.shape.kind) || stamp_if_certain(head) != 0) return {};
     RecordRef other;
     if (const auto why = envelope_of(handle_, head, other)) return damage(head.at, why);
-    if (!is_pending(other)) return {};
+    if (!is_pending(other) || !pending()) return {};
     std::uint32_t below = 0;
     for (const Helper* h = this; h != nullptr; h = h->above_)
-      if (h->envelope_.at == other.at || ++below > handle_.space.super().seat_count)
+      if (h->envelope_.at == other.at || (h->pending() && ++below > handle_.space.super().seat_count))
         return damage(head.at, "batch: keys out of order");
     (void)Helper(handle_, seat_, other, this).run();  // decided, either way
     return {};

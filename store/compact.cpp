@@ -74,9 +74,25 @@ std::optional<RecordRef> lay_copy(Handle& h, LocalSeat& seat, const RecordRef& r
   return laid.record;
 }
 
+// Whatever becomes of a copy, also when memory runs out: it is settled, or the region has two ends for ever.
+class SettleCopy {
+ public:
+  SettleCopy(Handle& h, LocalSeat& seat) noexcept : h_(h), seat_(seat) {}
+  ~SettleCopy() {
+    if (laid.has_value()) shared::tail_store(h_.space.descriptor(seat_.region->number).settled, seat_.region->tail);
+  }
+  SettleCopy(const SettleCopy&) = delete;
+  std::optional<RecordRef> laid;
+
+ private:
+  Handle& h_;
+  LocalSeat& seat_;
+};
+
 // One record of the victim: dead, or moved.  Afterwards its key's newest version has its stamp, whatever it is.
 Moved move_record(Handle& h, LocalSeat& seat, const RecordRef& r) {
-  std::optional<RecordRef> copy;
+  SettleCopy settle(h, seat);
+  std::optional<RecordRef>& copy = settle.laid;
   Moved done = Moved::done;
   for (;;) {
     const Lookup at = find_for_change(h, {r.tag(), r.key()});
@@ -114,7 +130,6 @@ Moved move_record(Handle& h, LocalSeat& seat, const RecordRef& r) {
     fill(h, *copy);
     break;
   }
-  if (copy) shared::tail_store(h.space.descriptor(seat.region->number).settled, seat.region->tail);
   return done;
 }
 

@@ -74,7 +74,8 @@ bool each_node(Handle& h, std::uint64_t& parent, std::uint32_t depth, std::uint6
 }
 template <class Visit>
 bool each_node(Handle& h, Visit visit) {
-  std::uint64_t left = h.space.region_count() * h.space.region_size();
+  const std::uint64_t used = std::min(shared::raised_load(h.space.control().region_hint), h.space.region_count());
+  std::uint64_t left = used * h.space.region_size();
   for (std::uint32_t i = 0; i < h.space.super().root_words; ++i)
     if (!each_node(h, h.space.root(i), 0, left, visit)) return false;
   return true;

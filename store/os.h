@@ -204,6 +204,7 @@ Result<void> sync_directory_of(const std::string& path);  // of the name itself
 // (errseq_t), also of one that some other open file has been told of.
 class Witness {
  public:
+  // Errors: those of open; `unsupported` on overlayfs, where it would be told nothing.
   static Result<Witness> open(const File& like, const std::string& path);
   Witness() = default;
   Witness(Witness&&) noexcept = default;

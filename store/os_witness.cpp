@@ -9,6 +9,8 @@
 namespace durra::os {
 
 Result<Witness> Witness::open(const File& like, const std::string& path) {
+  // overlayfs keeps a file's pages elsewhere: what became of them a descriptor of its own is not told.
+  if (const auto fs = file_system(like); !fs || fs->locks_by_descriptor) return Error{Code::unsupported};
   const ForkGate gate;
   Witness w;
   auto file = reopen(like, path, Access::read_write);

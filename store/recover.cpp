@@ -70,10 +70,16 @@ class Salvager {
       return 1;
     }
     // The header is gone, but the descriptor knows which life it was.
-    if (!described || !format::may_hold_records(d->state)) return 1;
+    if (!described || !format::may_hold_records(d->state) || is_over(r, *d)) return 1;
     damage(reader_.region_offset(r), why != nullptr ? why : "region header: of an older life", named(r));
     if (!reader_.holds(reader_.region_offset(r), sizeof header)) return 1;
     return life(r, &*d, w.generation, w.run ? 1 + bodies_behind(r) : 1);
+  }
+
+  // One that was RETIRED before our pin may be freed while it is read.
+  bool is_over(std::uint64_t r, const format::Descriptor& d) const {
+    const auto now = passing_ ? reader_.descriptor(r) : d;
+    return now && now->state != d.state;
   }
 
   // False, and said: nobody knows whether what is in the region counts.
@@ -155,7 +161,7 @@ class Salvager {
         break;
       }
     }
-    if (at < std::min(known.tail, base + size))  // also where the file has lost its end
+    if (at < std::min(known.tail, base + size) && !is_over(r, *d))  // also where the file has lost its end
       damage(at, "unreadable up to the tail", named(r) + "; older versions may show for keys that were here");
     end_batch();
     if (run == 1 || whole > base + size - reader_.super().region_size) return run;

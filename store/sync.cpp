@@ -44,16 +44,15 @@ class Note {
   std::uint64_t request_;
 };
 
-// Before a seat's first flush, and before anybody asks for doubts.  Without one a flush waits for the others.
-void call_witness(Handle& h, LocalSeat& seat) noexcept {
-  if (seat.witness || h.lost_files()) return;
+// Before a seat's first flush.  True: it was there before, and was told of all that failed since.
+bool call_witness(Handle& h, LocalSeat& seat) noexcept {
+  if (seat.witness) return true;
+  if (h.lost_files()) return false;
   try {
-    auto witness = os::Witness::open(h.file, h.path);
-    if (!witness) return;
-    seat.witness = std::move(*witness);
-    doubt_beside_flushers(h);
+    if (auto witness = os::Witness::open(h.file, h.path)) seat.witness = std::move(*witness);
   } catch (const std::bad_alloc&) {
   }
+  return false;
 }
 
 // Until those who are in a flush now, by the same open file, have said how it ended.
@@ -71,7 +70,7 @@ void wait_for_other_flushes(Handle& h, const LocalSeat& own) noexcept {
 // handle, which would have been told instead, was told that something is not.
 template <class Flush>
 bool flush_noted(Handle& h, LocalSeat& seat, Flush flush) {
-  call_witness(h, seat);
+  const bool was_there = call_witness(h, seat);
   bool asked = false;
   {
     Note note(h, seat);
@@ -79,7 +78,7 @@ bool flush_noted(Handle& h, LocalSeat& seat, Flush flush) {
     if (done && seat.witness) {
       const auto told = seat.witness.ask();
       if (!told) done = told.error();
-      asked = told && *told != 0;
+      asked = was_there && told && *told != 0;
     }
     if (!done) {
       note.failed(done.error());
@@ -237,7 +236,6 @@ Result<void> sync_until(Handle& h, LocalSeat& seat, std::uint64_t ticket) { retu
 Result<void> make_durable(Handle& h, LocalSeat& seat, Durability durability) {
   if (durability == Durability::process) return {};
   if (auto lost = sync_lost(h)) return *lost;
-  if (durability == Durability::power) call_witness(h, seat);
   if (durability == Durability::interval) {
     shared::unsynced_mark(seat.unsynced);
   } else if (cache_in_doubt(h)) {

@@ -16,7 +16,7 @@ bool is_element(std::string_view key, std::string_view name, std::size_t rank, s
     index.push_back(i);
     at = number.ptr;
     if (at == end) break;
-    if (*at++ != '.') return false;
+    if (index.size() == rank || *at++ != '.') return false;
   }
   return index.size() == rank && at == end;
 }

@@ -111,4 +111,13 @@ int run_with_own_mounts(const std::function<int()>& body) {
   return run_child([&] { return get_own_mounts() ? body() : kNoMounts; });
 }
 
+bool mount_overlay(const Scratch& scratch) {
+  for (const char* d : {"lower", "upper", "work", "all"}) std::filesystem::create_directory(scratch / d);
+  const std::string how =
+      "lowerdir=" + (scratch / "lower") + ",upperdir=" + (scratch / "upper") + ",workdir=" + (scratch / "work");
+  const std::string all = scratch / "all";
+  return ::mount("overlay", all.c_str(), "overlay", 0, how.c_str()) == 0 ||
+         ::mount("overlay", all.c_str(), "overlay", 0, (how + ",userxattr").c_str()) == 0;
+}
+
 }  // namespace durra::test

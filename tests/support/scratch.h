@@ -49,5 +49,7 @@ bool get_own_mounts();
 // A child that does so first; kNoMounts (an exit code) where that is not allowed.
 inline constexpr int kNoMounts = 77;
 int run_with_own_mounts(const std::function<int()>& body);
+// There: an overlayfs at scratch/all.  False: not on this machine.
+bool mount_overlay(const Scratch&);
 
 }  // namespace durra::test

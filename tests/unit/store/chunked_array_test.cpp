@@ -209,9 +209,9 @@ TEST_F(Chunked, as_many_chunks_as_one_batch_takes_go_at_once) {
 
 TEST_F(Chunked, resize_leaves_records_that_only_look_like_chunks) {
   auto a = ChunkedArray<float>::open(s, "f", {60}, {2}).value();
-  for (const char* key : {"f/009", "f/9.9", "f/9x", "f/18446744073709551616"}) s.put(key, "user's").value();
+  for (const char* key : {"f/009", "f/9.9", "f/9.", "f/9x", "f/18446744073709551616"}) s.put(key, "user's").value();
   a.resize({2}).value();
-  for (const char* key : {"f/009", "f/9.9", "f/9x", "f/18446744073709551616"}) EXPECT_TRUE(s.get(key)) << key;
+  for (const char* key : {"f/009", "f/9.9", "f/9.", "f/9x", "f/18446744073709551616"}) EXPECT_TRUE(s.get(key)) << key;
 }
 
 TEST_F(Chunked, a_full_store_keeps_its_shape_and_its_chunks) {

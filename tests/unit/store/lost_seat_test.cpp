@@ -2,12 +2,10 @@
 // is told at its next call, and changes nothing that is others' now, also when it is closed.
 #include <durra/care.h>
 #include <gtest/gtest.h>
-#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <filesystem>
 #include <optional>
 
 #include "store/handle.h"
@@ -17,15 +15,6 @@
 
 namespace durra::test {
 namespace {
-
-bool mount_overlay(const Scratch& scratch) {
-  for (const char* d : {"lower", "upper", "work", "all"}) std::filesystem::create_directory(scratch / d);
-  const std::string how =
-      "lowerdir=" + (scratch / "lower") + ",upperdir=" + (scratch / "upper") + ",workdir=" + (scratch / "work");
-  const std::string all = scratch / "all";
-  return ::mount("overlay", all.c_str(), "overlay", 0, how.c_str()) == 0 ||
-         ::mount("overlay", all.c_str(), "overlay", 0, (how + ",userxattr").c_str()) == 0;
-}
 
 // `holds`: its successor has a Record meanwhile.
 int lose_a_seat(const Scratch& scratch, bool holds) {

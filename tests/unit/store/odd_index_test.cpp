@@ -19,9 +19,10 @@ namespace durra::test {
 namespace {
 
 struct OddIndex : testing::Test {
-  Scratch scratch;
+  explicit OddIndex(const Options& o = small(32_MiB)) : store(open(path, o).value()) {}
+  const Scratch scratch;
   const std::string path = scratch / "s.durra";
-  Store store = open(path, small(32_MiB)).value();
+  Store store;
   detail::Handle& handle = *detail::handle_of(store);
   // The integer with this hash.
   std::uint64_t key_with(std::uint64_t tag) const { return format::id_of(tag, handle.space.seed()); }
@@ -74,8 +75,13 @@ TEST_F(OddIndex, a_circle_of_nodes_is_damage) {
 }
 
 // A slot that says so leads to where no header has room.
-// Each way through it is as long as an index is deep, and there are 64 at each level.
-TEST_F(OddIndex, a_node_that_names_itself_in_every_word_is_damage_and_no_hang) {
+// Each way through it is as long as an index is deep, and there are 64 at each level: as many as all that the file may
+// ever hold has room for were looked at.
+struct CircleOfNodes : OddIndex, testing::WithParamInterface<std::uint64_t> {
+  CircleOfNodes() : OddIndex(small(GetParam())) {}
+};
+INSTANTIATE_TEST_SUITE_P(MaxSize, CircleOfNodes, testing::Values(32_MiB, std::uint64_t{1} << 40));
+TEST_P(CircleOfNodes, is_damage_and_no_hang) {
   put(0, 400);
   const auto top = format::unpack_node(root());
   ASSERT_TRUE(top.inner);

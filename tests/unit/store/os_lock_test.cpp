@@ -487,12 +487,7 @@ TEST_F(OsLockByDescriptor, never_closes_what_others_have_got_under_its_number) {
 TEST(OsOverlayfs, a_byte_is_held_by_its_descriptor) {
   const Scratch s;
   const int status = test::run_with_own_mounts([&] {
-    for (const char* d : {"lower", "upper", "work", "all"}) std::filesystem::create_directory(s / d);
-    const std::string how = "lowerdir=" + (s / "lower") + ",upperdir=" + (s / "upper") + ",workdir=" + (s / "work");
-    if (::mount("overlay", (s / "all").c_str(), "overlay", 0, how.c_str()) != 0 &&
-        ::mount("overlay", (s / "all").c_str(), "overlay", 0, (how + ",userxattr").c_str()) != 0) {
-      return test::kNoMounts;
-    }
+    if (!test::mount_overlay(s)) return test::kNoMounts;
     const std::string path = s / "all/f";
     const File f = made(path);
     EXPECT_EQ(file_system(f).value().name, "overlayfs");

@@ -19,6 +19,8 @@
 #include <vector>
 
 #include "store/block.h"
+#include "store/index.h"
+#include "store/step.h"
 #include "store/sync_thread.h"
 #include "store/tail.h"
 #include "store/tidy.h"
@@ -424,6 +426,36 @@ TEST_F(OutOfMemory, a_compaction) {
                     for (int i = 0; i < 400; ++i) store().put(1000 + i, "v").value();
                     for (int i = 0; i < 400; ++i) store().erase(1000 + i).value();
                   });
+}
+
+// A copy was laid, its leaf was frozen meanwhile, and there was no memory for another: the region had two ends, and
+// every scan said so.
+TEST_F(OutOfMemory, a_copy_that_was_laid_is_settled) {
+  fill();
+  for (int i = 0; i < 400; ++i) store().put(i % 7, noise(1000)).value();
+  static Handle* h;
+  h = handle_of(store());
+  step_hook = [](const char* step) {
+    if (std::string_view(step) != "compact.laid" || left >= 0) return;
+    for (int i = 0; i < 40; ++i)  // as whoever dies in the middle of it leaves a leaf
+      for (const std::string& key : {"k" + std::to_string(i), "packed" + std::to_string(i)})
+        if (auto* slot = detail::find(*h, detail::view(*h, key)).slot) shared::freeze(*slot);
+    refused = 0;
+    asked = for_good = true;
+    left = 0;
+  };
+  try {
+    (void)compact(store(), {.keep_erased = 0ms});
+  } catch (const std::bad_alloc&) {
+  }
+  step_hook = nullptr;
+  left = -1;
+  EXPECT_GT(refused, 0u);
+  store_.reset();
+  store_ = open(path_, small()).value();
+  auto all = store().records();
+  for (const Record& r : all) (void)r;
+  EXPECT_EQ(outcome(all.status()), "ok");
 }
 
 TEST_F(OutOfMemory, a_backup_is_there_or_not) {

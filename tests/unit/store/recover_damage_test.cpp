@@ -447,18 +447,56 @@ TEST_F(RecoverInUse, a_record_that_is_moved_meanwhile_is_found_where_it_was) {
   EXPECT_EQ(shown(open(fresh, small(2_MiB)).value().get("moves")), "only copy");
 }
 
-// A region that was RETIRED before recover pinned is freed under it: what was met there first is also elsewhere.
-TEST_F(RecoverInUse, a_record_is_read_where_it_stays) {
-  store.put("moves", "only copy").value();
-  put("near", 7);
-  put("high", 20);
-  detail::Handle& h = *detail::handle_of(store);
-  detail::move_epoch_past(h, shared::epoch_load(h.space.control()));
-  const std::uint64_t source = region_of("moves");
-  std::optional<Snapshot> holds = store.snapshot().value();
-  erase("near", 7);
-  ASSERT_EQ(format::unpack(h.space.descriptor(source).state).state, format::RegionState::retired);
-  ASSERT_GT(region_of("moves"), source);
+// A region that was RETIRED before recover pinned, and is freed under it.
+struct RecoverBeside : RecoverInUse {
+  std::optional<Snapshot> holds;
+  std::uint64_t source = 0;
+  void SetUp() override {
+    store.put("moves", "only copy").value();
+    put("near", 7);
+    put("high", 20);
+    detail::Handle& h = *detail::handle_of(store);
+    detail::move_epoch_past(h, shared::epoch_load(h.space.control()));
+    source = region_of("moves");
+    holds = store.snapshot().value();
+    erase("near", 7);
+    ASSERT_EQ(format::unpack(h.space.descriptor(source).state).state, format::RegionState::retired);
+    ASSERT_GT(region_of("moves"), source);
+  }
+};
+
+// Before the n-th read of recover.
+struct RecoverBesideRead : RecoverBeside, testing::WithParamInterface<int> {};
+TEST_P(RecoverBesideRead, what_goes_while_it_is_read_is_no_damage) {
+  struct Goes final : os::Faults {
+    explicit Goes(RecoverBeside& t) : test(t) { os::set_faults(this); }
+    ~Goes() override { os::set_faults(nullptr); }
+    int before(os::Call) override { return 0; }
+    int before_read(std::uint64_t offset, std::size_t size) override {
+      const std::uint64_t at = detail::handle_of(test.store)->space.descriptor_offset(test.source);
+      seen = seen || (offset <= at && at < offset + size);
+      if (!seen || reads++ != GetParam()) return 0;
+      test.holds.reset();
+      test.erase("none", 0);
+      return 0;
+    }
+    RecoverBeside& test;
+    bool seen = false;
+    int reads = 0;
+  };
+  const auto salvage = [&] {
+    const Goes goes(*this);
+    return recover(path, fresh);
+  }();
+  ASSERT_EQ(outcome(salvage), "ok");
+  EXPECT_FALSE(holds);
+  for (const Finding& f : salvage->damage) ADD_FAILURE() << f.error.message() << ": " << f.what;
+  EXPECT_EQ(shown(open(fresh, small(2_MiB)).value().get("moves")), "only copy");
+}
+INSTANTIATE_TEST_SUITE_P(Reads, RecoverBesideRead, testing::Range(0, 6));
+
+// What was met there first is also elsewhere.
+TEST_F(RecoverBeside, a_record_is_read_where_it_stays) {
   const auto salvage = recover(path, fresh, false, [&](std::uint64_t next, std::uint64_t) {
     if (next <= source || !holds) return true;
     holds.reset();
