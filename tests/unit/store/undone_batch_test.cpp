@@ -3,11 +3,16 @@
 #include <durra/care.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cerrno>
+#include <functional>
+#include <string>
+#include <thread>
 #include <vector>
 
 #include "store/append.h"
 #include "store/batch.h"
+#include "store/step.h"
 #include "tests/support/crash.h"
 #include "tests/support/faults.h"
 #include "tests/support/stores.h"
@@ -129,6 +134,75 @@ TEST_F(UndoneBatch, a_long_chain_of_them_is_damage) {
   }
   EXPECT_EQ(outcome(store.put(keys[0], "mine")), "ok") << "the first is decided against, for it met damage";
   EXPECT_EQ(shown(store.get(keys[0])), "mine");
+}
+
+// Somebody with a store of his own in a thread of his own, who stops at steps.
+class Actor {
+ public:
+  Actor(const std::string& path, std::function<std::string(Store&)> act, std::string step)
+      : stop_at_(std::move(step)), thread_([this, path, act = std::move(act)] {
+          self = this;
+          Store mine = open(path, small(8_MiB, 3)).value();
+          told_ = act(mine);
+          stopped_ = true;
+        }) {
+    wait();
+  }
+  // On, until it is there again; "": to its end.  What it was told by then.
+  const std::string& go_on(const std::string& step) {
+    stop_at_ = step;
+    stopped_ = false;
+    wait();
+    return told_;
+  }
+  ~Actor() { thread_.join(); }
+  static void pass(const char* step) {
+    if (self == nullptr || self->stop_at_ != step) return;
+    self->stopped_ = true;
+    while (self->stopped_) os::nap(std::chrono::microseconds(100));
+  }
+
+ private:
+  void wait() const {
+    while (!stopped_) os::nap(std::chrono::microseconds(100));
+  }
+  static thread_local Actor* self;
+  std::string stop_at_, told_;
+  std::atomic<bool> stopped_{false};
+  std::thread thread_;
+};
+thread_local Actor* Actor::self = nullptr;
+
+// Whoever helps a batch that meets a batch may stop there until both are decided and others of theirs are in the way.
+// A chain of four by three seats was taken for rot, and the one at its end, which was none, was decided against.
+TEST(ChainOfBatches, that_others_have_decided_meanwhile_is_none) {
+  const Scratch scratch;
+  const std::string path = scratch / "s.durra";
+  std::vector<std::uint64_t> keys;  // in the order in which batches have them
+  {
+    Store store = open(path, small(8_MiB, 3)).value();
+    const auto seed = detail::handle_of(store)->space.seed();
+    for (std::uint64_t i = 1; i <= 5; ++i) keys.push_back(format::id_of(i << 56, seed));
+    for (const int i : {2, 3, 4}) store.put(keys[static_cast<std::size_t>(i)], "old").value();
+  }
+  // Two batches, each of two keys.
+  const auto both = [&](std::size_t first, std::size_t second) {
+    return [&, first, second](Store& s) {
+      std::string told = outcome(s.put(Batch().put(keys[first], "1").put(keys[first + 1], "1")));
+      if (second != 0) told += " " + outcome(s.put(Batch().put(keys[second], "2").put(keys[second + 1], "2")));
+      return told;
+    };
+  };
+  step_hook = Actor::pass;
+  Actor z(path, both(1, 3), "batch.5"), y(path, both(0, 2), "batch.5"), x(path, both(0, 0), "batch.prev");
+  z.go_on("batch.4");  // its first is decided, and its second not in place
+  y.go_on("batch.4");
+  y.go_on("batch.5");  // where x is, and behind it
+  z.go_on("batch.5");
+  EXPECT_EQ(x.go_on(""), "ok");
+  EXPECT_EQ(y.go_on(""), "ok ok");
+  EXPECT_EQ(z.go_on(""), "ok ok");
+  step_hook = nullptr;
 }
 
 }  // namespace
