@@ -6,10 +6,6 @@
 #include "store/wait.h"
 
 namespace durra::detail {
-namespace {
-
-// For so long a collection's pin may hold space back while its records are asked for.
-constexpr std::uint64_t kPinnedMax_ns = 1'000'000'000;
 
 // Records would not stay in place: their keys are kept.
 void unpin(TailState& t) {
@@ -20,6 +16,11 @@ void unpin(TailState& t) {
     t.names.push_back(behind(t.entries[i].stamp, name_of(*t.handle, t.entries[i].record)));
   Handle::release_pin(t.handle, std::exchange(t.pin, nullptr));
 }
+
+namespace {
+
+// For so long a collection's pin may hold space back while its records are asked for.
+constexpr std::uint64_t kPinnedMax_ns = 1'000'000'000;
 
 // The version where it is now, if it is still its key's newest: else a later collection has what took its place.
 std::optional<Result<Record>> find_again(TailState& t, const Position& version) {
@@ -105,8 +106,9 @@ Result<std::unique_ptr<TailState>> make(Store& store, std::string_view prefix) {
 
 TailState::~TailState() {
   if (handle->forked()) return;
-  if (!key.empty()) give_name_back(*this);
+  // First: in a full store it is perhaps our own pin that leaves no room for the put that gives the name back.
   if (pin != nullptr) Handle::release_pin(handle, pin);
+  if (!key.empty()) give_name_back(*this);
   Handle::unrefer(handle);
 }
 

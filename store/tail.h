@@ -86,6 +86,9 @@ struct TailState {
 // Fills `entries` with the first kCollectMax versions behind `reached` of what an instant shows, pinned.
 Result<void> collect(TailState&);
 
+// Lets go of the place of what is collected; goes on by its keys.
+void unpin(TailState&);
+
 // The name: a record {holder, position}.  Errors as in store.h.
 Result<void> take_name(TailState&, std::string_view name);  // and goes on where it was left
 Result<void> save_position(TailState&);

@@ -102,9 +102,10 @@ Result<void> take(TailState& t) {
     t.reached = t.shown = saved->position;
     auto done = store(h, t.key, bytes_of(h, *self, saved->position), saved->stamp);
     if (!done && done.error().code == Code::conflict) continue;
-    if (!done) return done.error();
-    t.seat = self->seat;
+    if (!done && done.error().code != Code::sync_lost) return done.error();
+    t.seat = self->seat;  // also where the record may not survive a power cut: it is there, and to be given back
     t.seat_generation = self->generation;
+    if (!done) return done.error();
     return {};
   }
 }
@@ -125,7 +126,12 @@ Result<void> save_position(TailState& t) {
   if (t.key.empty()) return Error{Code::invalid, 0, 0, "a tail without a name has no place for its position"};
   auto saved = own(t);
   if (!saved) return saved.error();
-  auto done = store(h, t.key, bytes_of(h, {t.seat, t.seat_generation}, t.shown), saved->stamp);
+  const auto bytes = bytes_of(h, {t.seat, t.seat_generation}, t.shown);
+  auto done = store(h, t.key, bytes, saved->stamp);
+  if (!done && done.error().code == Code::full && t.pin != nullptr) {  // perhaps for our own sake
+    unpin(t);
+    done = store(h, t.key, bytes, saved->stamp);
+  }
   if (!done && done.error().code == Code::conflict) return Error{Code::busy, 0, 0, "another tail has the name now"};
   if (!done) return done.error();
   if (h.durability == Durability::power) return sync_until(h, take_ticket(h));  // with what was shown (H20)

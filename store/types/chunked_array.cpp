@@ -67,6 +67,7 @@ Chunks::Chunks(Store store, std::string_view name, Meta meta, std::size_t chunk_
 Result<Chunks> Chunks::open(Store& store, std::string_view name, Meta wanted) {
   const auto bytes = judge(wanted);
   if (!bytes) return bytes.error();
+  make_canonical(wanted);
   const std::string key(name);
   // The longest key that a chunk may have must be one.
   if (key.size() + 1 + 21 * wanted.shape.size() > 1024)
@@ -129,6 +130,19 @@ Result<void> Chunks::refresh() {
   return {};
 }
 
+// Its walk is over before anything is put: it keeps what it may need in place.
+Result<void> Chunks::erase_outside(Batch& batch, const Shape& shape) const {
+  std::vector<std::size_t> index;
+  Records all = store_.records(name_ + "/");
+  for (const Record& r : all) {
+    if (!is_element(r.key(), name_, shape.size(), index)) continue;
+    // Outside the old shape too: who did not know of it wrote there, and it would show when the array grows.
+    if (!is_inside(index, shape, meta_.chunk) || !is_inside(index, meta_.shape, meta_.chunk)) batch.erase(r.key());
+    if (batch.size() > 1 + kGoneMax) return Error{Code::too_large, 0, kGoneMax, "too many chunks would go at once"};
+  }
+  return all.status();
+}
+
 Result<void> Chunks::resize(const Shape& shape) {
   auto there = load(store_, name_);
   if (!there) return there.error();
@@ -139,15 +153,7 @@ Result<void> Chunks::resize(const Shape& shape) {
   if (auto size = judge(next); !size) return size.error();
   Batch batch;
   batch.put_if(name_ + std::string(kMeta), zarray_of(next), there->second);
-  std::vector<std::size_t> index;
-  Records all = store_.records(name_ + "/");
-  for (const Record& r : all) {
-    if (!is_element(r.key(), name_, next.shape.size(), index)) continue;
-    // Outside the old shape too: who did not know of it wrote there, and it would show when the array grows.
-    if (!is_inside(index, shape, next.chunk) || !is_inside(index, meta_.shape, next.chunk)) batch.erase(r.key());
-    if (batch.size() > 1 + kGoneMax) return Error{Code::too_large, 0, kGoneMax, "too many chunks would go at once"};
-  }
-  if (auto whole = all.status(); !whole) return whole;
+  if (auto seen = erase_outside(batch, shape); !seen) return seen;
   if (auto done = store_.put(batch); !done) return done;
   meta_ = std::move(next);
   return {};

@@ -11,15 +11,21 @@ namespace {
 
 constexpr std::string_view kCounter = "counter", kGauge = "gauge";
 
-template <class T>
-Result<std::vector<T>> all_of(Store& store, std::string_view type, std::string_view prefix) {
-  auto names = detail::Blocks::names(store, type, prefix);
+constexpr std::size_t kCounterSize = 64;
+
+// Makes none: what was dropped since its name was read stays so.
+template <class T, class With>
+Result<std::vector<T>> all_of(Store& store, const detail::BlockKind& kind, std::size_t size, std::string_view prefix,
+                              With with) {
+  auto names = detail::Blocks::names(store, kind.type, prefix);
   if (!names) return names.error();
   std::vector<T> all;
   for (const std::string& name : *names) {
-    auto one = T::open(store, name);
-    if (!one) return one.error();
-    all.push_back(*std::move(one));
+    auto block = detail::Blocks::attach(store, name, kind);
+    const bool gone = !block && (block.error().code == Code::not_found || block.error().code == Code::mismatch);
+    if (gone || (block && block->bytes().size() != size)) continue;
+    if (!block) return block.error();
+    all.push_back(with(*std::move(block), name));
   }
   return all;
 }
@@ -32,13 +38,14 @@ Counter::Counter(Block&& b, std::string_view name)
       value_(reinterpret_cast<std::atomic<std::int64_t>*>(detail::Blocks::memory(block_))) {}
 
 Result<Counter> Counter::open(Store& store, std::string_view name) {
-  auto block = detail::Blocks::open(store, name, {kCounter, "<i8", {}}, 64);
+  auto block = detail::Blocks::open(store, name, {kCounter, "<i8", {}}, kCounterSize);
   if (!block) return block.error();
   return Counter(*std::move(block), name);
 }
 
 Result<std::vector<Counter>> Counter::all(Store& store, std::string_view prefix) {
-  return all_of<Counter>(store, kCounter, prefix);
+  return all_of<Counter>(store, {kCounter, "<i8", {}}, kCounterSize, prefix,
+                         [](Block&& b, std::string_view name) { return Counter(std::move(b), name); });
 }
 
 // One for each seat.  `owner` says whose number it is: of an earlier holder's life it counts for nothing.
@@ -56,14 +63,20 @@ Result<Gauge> Gauge::open(Store& store, std::string_view name) {
   detail::Handle& h = *detail::handle_of(store);
   auto block = detail::Blocks::open(store, name, {kGauge, "<f8", {}}, h.space.super().seat_count * sizeof(Slot));
   if (!block) return block.error();
+  return with(h, *std::move(block), name);
+}
+
+Gauge Gauge::with(detail::Handle& h, Block&& block, std::string_view name) {
   const detail::LocalSeat& seat = *h.seats.list[0].load();  // the handle has it as long as it lives
-  Gauge gauge(*std::move(block), name, seat.number, seat.generation, &h);
+  Gauge gauge(std::move(block), name, seat.number, seat.generation, &h);
   if (!detail::is_lost(h, seat)) gauge.take_slot();
   return gauge;
 }
 
 Result<std::vector<Gauge>> Gauge::all(Store& store, std::string_view prefix) {
-  return all_of<Gauge>(store, kGauge, prefix);
+  detail::Handle& h = *detail::handle_of(store);
+  return all_of<Gauge>(store, {kGauge, "<f8", {}}, h.space.super().seat_count * sizeof(Slot), prefix,
+                       [&](Block&& b, std::string_view name) { return with(h, std::move(b), name); });
 }
 
 Gauge::Slot& Gauge::slot() noexcept { return reinterpret_cast<Slot*>(detail::Blocks::memory(block_))[seat_]; }

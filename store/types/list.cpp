@@ -115,9 +115,12 @@ Result<void> List::set(std::size_t i, const Value& v) {
     const auto length = length_of(store_, name_);
     if (!length) return length.error();
     if (i >= length->items) return out_of_range(i);
-    const auto old = store_.get(key(i));
-    if (!old && old.error().code != Code::not_found) return old.error();
-    const auto done = store_.put_if(key(i), encode(v), old ? old->stamp() : absent);  // unless it was dropped meanwhile
+    Stamp seen = absent;
+    if (const auto old = store_.get(key(i)))
+      seen = old->stamp();
+    else if (old.error().code != Code::not_found)
+      return old.error();
+    const auto done = store_.put_if(key(i), encode(v), seen);  // unless it was dropped meanwhile
     if (done) return {};
     if (done.error().code != Code::conflict) return done.error();
   }

@@ -34,7 +34,13 @@ Json fill_of(const Chunks::Meta& m) {
   return json;
 }
 
-std::vector<std::byte> parse_fill(const Json& json, std::string_view dtype) {
+template <class T>
+bool in_range(double d) noexcept {
+  return d >= static_cast<double>(std::numeric_limits<T>::min()) && d < std::ldexp(1.0, std::numeric_limits<T>::digits);
+}
+
+std::vector<std::byte> parse_fill(const Json& given, std::string_view dtype) {
+  const Json json = given.is_boolean() ? Json(given.get<bool>() ? 1 : 0) : given;
   std::vector<std::byte> bytes;
   with_type(dtype, [&]<class T>(T*) {
     T value{};  // null: nobody cares
@@ -43,7 +49,14 @@ std::vector<std::byte> parse_fill(const Json& json, std::string_view dtype) {
       if (json == "Infinity") value = std::numeric_limits<T>::infinity();
       if (json == "-Infinity") value = -std::numeric_limits<T>::infinity();
     }
-    if (json.is_number() || json.is_boolean()) value = json.get<T>();
+    if constexpr (std::is_same_v<T, bool>)
+      value = json.is_number() && json.get<double>() != 0;
+    else if constexpr (std::is_floating_point_v<T>)
+      value = json.is_number() ? json.get<T>() : value;
+    else if (json.is_number_integer())
+      value = json.get<T>();
+    else if (json.is_number_float() && in_range<T>(json.get<double>()))
+      value = static_cast<T>(json.get<double>());
     bytes.resize(sizeof value);
     std::memcpy(bytes.data(), &value, sizeof value);
   });
@@ -57,6 +70,8 @@ std::string tuple(const Shape& shape) {
 }
 
 }  // namespace
+
+void make_canonical(Chunks::Meta& m) { m.fill = parse_fill(fill_of(m), m.dtype); }
 
 std::string zarray_of(const Chunks::Meta& m) {
   const Json lz4{{"acceleration", 1}, {"id", "lz4"}};

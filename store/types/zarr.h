@@ -10,6 +10,9 @@ std::string zarray_of(const Chunks::Meta&);
 // metadata.  Sizes are not judged.
 Result<Chunks::Meta> parse_zarray(std::string_view json);
 
+// As it comes back: of all that are no number JSON has one word.
+void make_canonical(Chunks::Meta&);
+
 // "float chunks": "<f4 (100, 100) in chunks of (10, 10), fill 0".
 std::string describe(const Chunks::Meta&);
 

@@ -36,8 +36,9 @@ class Cell {
     for (;;) {
       const auto now = load();
       if (!now && now.error().code != Code::not_found) return now.error();
+      const Stamp seen = now ? shown_ : absent;  // change() may look too
       const T next = change(now ? *now : T{});
-      const auto done = store_.put_if(name_, bytes_of(next), now ? shown_ : absent);
+      const auto done = store_.put_if(name_, bytes_of(next), seen);
       if (done) return next;
       if (done.error().code != Code::conflict) return done.error();
     }

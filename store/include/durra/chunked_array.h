@@ -37,6 +37,7 @@ class Chunks {
  private:
   Chunks(Store, std::string_view name, Meta, std::size_t chunk_bytes);
   Result<std::string> key_of(std::span<const std::size_t> chunk, std::size_t bytes) const;
+  Result<void> erase_outside(Batch&, const Shape&) const;
   Store store_;
   std::string name_;
   Meta meta_;

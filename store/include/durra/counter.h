@@ -50,6 +50,7 @@ class Gauge {
 
  private:
   struct Slot;
+  static Gauge with(detail::Handle&, Block&&, std::string_view name);
   Gauge(Block&&, std::string_view name, std::uint32_t seat, std::uint64_t generation, detail::Handle*);
   Slot& slot() noexcept;
   void take_slot();

@@ -264,7 +264,10 @@ class Store {
     for (;;) {
       auto old = get(key);
       if (!old && old.error().code != Code::not_found) return old.error();
-      auto done = put_if(key, change(old ? &*old : nullptr), old ? old->stamp() : absent);
+      const std::string next = change(old ? &*old : nullptr);
+      const Stamp seen = old ? old->stamp() : absent;
+      old = Error{Code::not_found};  // what is held keeps its place: in a full store perhaps the one that is needed
+      auto done = put_if(key, next, seen);
       if (done || done.error().code != Code::conflict) return done;
     }
   }

@@ -388,6 +388,39 @@ TEST_F(Tails, a_position_that_is_none_is_damage) {
   EXPECT_EQ(outcome(Tail::open(*store, "t")), "damaged");
 }
 
+// ---- In a full store ------------------------------------------------------------------------------------------------
+// The store is full of versions that the tail's collection keeps in place, and nobody else.
+struct TailsInAFullStore : Tails {
+  TailsInAFullStore() {
+    for (int i = 0; i < 100; ++i) full.put(i, test::noise(1'000)).value();
+    tail = Tail::open(full, "t").value();
+    EXPECT_EQ(tail->next(0s).value().id(), 0u);
+    for (const std::size_t size : {1'000u, 100u, 0u})
+      for (int i = 0;; ++i)
+        if (const auto done = full.put(i % 100, test::noise(size)); !done) {
+          EXPECT_EQ(outcome(done), "full");
+          break;
+        }
+  }
+  const std::string there = scratch / "full.durra";
+  Store full = open(there, small(1_MiB)).value();
+  std::optional<Tail> tail;
+};
+
+// Its own pin left no room for its position: nothing but next(), which it may not call before it has saved, let go.
+TEST_F(TailsInAFullStore, one_saves_its_position_though_its_own_pin_keeps_the_room) {
+  EXPECT_EQ(outcome(tail->save()), "ok");
+  EXPECT_EQ(drain(*tail).size(), 100u) << "what took the place of what it was about to show";
+  EXPECT_EQ(outcome(full.put("k", "v")), "ok");
+}
+
+// The name was to be given back under the pin, found no room, and stayed that of a tail that was gone.
+TEST_F(TailsInAFullStore, one_gives_its_name_back_though_its_own_pin_keeps_the_room) {
+  tail.reset();
+  Store other = open(there, small(1_MiB)).value();
+  EXPECT_EQ(outcome(Tail::open(other, "t")), "ok");
+}
+
 // ---- Damage and cost ------------------------------------------------------------------------------------------------
 struct ReadTails : Tails {
   // A store with several sealed regions, of whose first record the header is gone.

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <functional>
 #include <numeric>
 #include <thread>
 
+#include "store/step.h"
 #include "tests/support/scratch.h"
 #include "tests/support/stores.h"
 
@@ -140,6 +142,65 @@ TEST_F(Types, all_gauges_are_found_by_prefix) {
   EXPECT_EQ(names, (std::vector<std::string>{"in_flight", "in_use"}));
 }
 
+// The names are read first, the blocks are opened one after the other.
+struct AllOf : Types {
+  ~AllOf() override { step_hook = nullptr; }
+  static inline std::function<void()> meanwhile;
+
+  // The names that all() gives of first, second, third and fourth, when others act before the second is opened.
+  template <class T>
+  std::vector<std::string> names_when(std::function<void()> others_act) {
+    for (const char* name : {"first", "second", "third", "fourth"}) EXPECT_TRUE(T::open(s, name));
+    meanwhile = std::move(others_act);
+    step_hook = [](const char* name) {
+      if (std::string_view(name) != "block.hold") return;
+      step_hook = nullptr;
+      meanwhile();
+    };
+    const auto all = T::all(s);
+    EXPECT_EQ(step_hook.load(), nullptr) << "the case was not met";
+    std::vector<std::string> names;
+    if (!all) return {all.error().message()};
+    for (const T& one : *all) names.emplace_back(one.name());
+    return names;
+  }
+  template <class T>
+  void check_dropped() {
+    EXPECT_EQ(names_when<T>([&] { drop(other, "second").value(); }),
+              (std::vector<std::string>{"first", "fourth", "third"}));
+    EXPECT_EQ(outcome(detail::Blocks::find(s, "second")), "not_found");
+  }
+  template <class T>
+  void check_changed(const char* type, const char* dtype, std::size_t size) {
+    EXPECT_EQ(names_when<T>([&] {
+                drop(other, "second").value();
+                (void)detail::Blocks::open(other, "second", {type, dtype, {}}, size).value();
+              }),
+              (std::vector<std::string>{"first", "fourth", "third"}))
+        << type << dtype << size;
+    EXPECT_EQ(detail::Blocks::find(s, "second").value().type, type);
+    drop(other, "second").value();
+  }
+  Store other = open_store();
+};
+
+// It was made again, at 0.
+TEST_F(AllOf, what_was_dropped_since_its_name_was_read_stays_so) {
+  check_dropped<Counter>();
+  for (const char* name : {"first", "third", "fourth"}) drop(s, name).value();
+  check_dropped<Gauge>();
+}
+
+// None of the others was shown for its sake.
+TEST_F(AllOf, what_became_something_else_since_its_name_was_read_is_passed_over) {
+  check_changed<Counter>("block", "", 64);
+  check_changed<Counter>("counter", "<i4", 64);
+  check_changed<Counter>("counter", "<i8", 128);
+  for (const char* name : {"first", "third", "fourth"}) drop(s, name).value();
+  check_changed<Gauge>("counter", "<i8", 64);
+  check_changed<Gauge>("gauge", "<f8", 8);
+}
+
 TEST_F(Types, whatever_has_a_name_is_found_with_its_type) {
   Array<double>::open(s, "a", {3, 2}).value();
   const auto found = detail::Blocks::find(s, "a").value();
@@ -271,6 +332,35 @@ TEST_F(Types, updates_of_a_cell_are_not_lost) {
   EXPECT_EQ(Cell<int>::open(s, "n").value().load().value(), 2'000);
 }
 
+// The stamp that change() saw when it looked again was taken for that of the value it was given.
+TEST_F(Types, an_update_that_looks_again_loses_no_others) {
+  auto mine = Cell<int>::open(s, "n").value();
+  auto others = Cell<int>::open(s, "n").value();
+  mine.store(1).value();
+  int calls = 0;
+  const auto add_10 = [&](int n) {
+    if (calls++ == 0) {
+      others.update([](int m) { return m + 100; }).value();
+      EXPECT_EQ(mine.load().value(), 101);
+    }
+    return n + 10;
+  };
+  EXPECT_EQ(mine.update(add_10).value(), 111);
+  EXPECT_EQ(calls, 2);
+  EXPECT_EQ(others.load().value(), 111);
+
+  drop(s, "n").value();
+  calls = 0;
+  EXPECT_EQ(mine.update([&](int n) {
+                  if (calls++ == 0) others.store(100).value();
+                  (void)mine.load();
+                  return n + 10;
+                })
+                .value(),
+            110)
+      << "of one that was not there";
+}
+
 TEST_F(Types, a_cell_outlives_its_store) {
   std::optional<Cell<int>> cell;
   {
@@ -303,6 +393,18 @@ TEST_F(Types, a_list_holds_mixed_values_of_any_length) {
   EXPECT_EQ(list.get(0).value(), Value("longer than before"));
   EXPECT_EQ(list.get(9).error().code, Code::invalid);
   EXPECT_EQ(list.set(9, true).error().detail, 9u);
+}
+
+// It held the old item while it put the new one, and so kept the room that this one needed.
+TEST_F(Types, items_of_a_list_can_be_set_where_little_room_is_left) {
+  for (const int items : {500, 550, 600, 650}) {
+    Store little = open(scratch_ / std::to_string(items), test::small(1_MiB)).value();
+    auto list = List::open(little, "l").value();
+    for (int i = 0; i < items; ++i) list.push(noise(1'000, static_cast<std::uint64_t>(i))).value();
+    for (int round = 0; round < 3; ++round)
+      for (int i = 0; i < items; ++i)
+        ASSERT_EQ(outcome(list.set(static_cast<std::size_t>(i), noise(1'000))), "ok") << items << ": " << i;
+  }
 }
 
 TEST_F(Types, pushes_of_many_all_find_their_place) {
