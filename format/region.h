@@ -84,6 +84,9 @@ inline constexpr std::uint64_t kNotSealed = ~0ull;
 // may_hold_dead of a region in which nothing was superseded.  Any other word, rot included, says that something may be.
 constexpr std::uint64_t nothing_dead(std::uint64_t generation) noexcept { return mix64(generation); }
 
+// The same of a region out of which compaction has moved something: then a version may be there twice.
+constexpr std::uint64_t moved_from(std::uint64_t generation) noexcept { return ~mix64(generation); }
+
 // stamp_max of a region that nobody appends to any more: no t of a stamp in it is greater.  Whoever read all of it may
 // say so; the low bits are a check against rot and older lives.  Any other word: not known.
 constexpr std::uint64_t stamp_bound(std::uint64_t generation, std::uint64_t time) noexcept {

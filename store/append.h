@@ -61,7 +61,8 @@ inline Result<Lookup> find_place(Handle& h, LocalSeat& seat, const KeyView& key)
 inline void mark_superseded(Handle& h, const RecordRef& old) noexcept {
   format::Descriptor& d = h.space.descriptor(h.space.home_of(old.at));
   const std::uint64_t generation = format::generation_of(shared::state_load(d.state));
-  if (shared::dead_mark_load(d.may_hold_dead) != generation) shared::dead_mark_store(d.may_hold_dead, generation);
+  if (shared::dead_mark_load(d.may_hold_dead) == generation) return;
+  shared::dead_mark_change(d.may_hold_dead, format::nothing_dead(generation), generation);
 }
 // Tells the others: a hint for the choice of victims, so two who meet here may lose a count.
 inline void tell_dead(Handle& h, DeadCount& count) noexcept {

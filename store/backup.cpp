@@ -16,7 +16,18 @@ Key key_of(const Handle& h, const RecordRef& r) noexcept {
   return Key(format::id_of(r.tag(), h.space.seed()));
 }
 
+// What others have put: changes with every change.
+std::uint64_t writes(Handle& h) noexcept {
+  std::uint64_t sum = 0;
+  for (std::uint32_t n = 0; n < h.space.super().seat_count; ++n) {
+    format::Seat& s = h.space.seat(n);
+    sum += shared::hint_load(s.puts) + shared::hint_load(s.erases) + shared::seat_load(s.state);
+  }
+  return sum;
+}
+
 Result<Copied> backup(Handle& from, const std::string& path, const Progress& progress) {
+  const std::uint64_t before = from.read_only ? writes(from) : 0;
   auto instant = take_instant(from);
   if (!instant) return instant.error();
   const auto state = scan(from, *instant, {}, true);
@@ -38,15 +49,19 @@ Result<Copied> backup(Handle& from, const std::string& path, const Progress& pro
     };
     const std::uint64_t stamp = durra::detail::fill(from, *r);
     // The copy's check would say of a rotten stamp that it is the right one.
+    if (stamp == 0 && from.read_only)
+      return Error{Code::read_only, 0, r->at, "its writer died: open it once for writing"};
     if (stamp == 0 || stamp_if_version(from, *r) != stamp) return no_version(*r);
     if (auto added = fresh->add(key_of(from, *r), r->shape, stamp, write, is_block ? &head : nullptr); !added)
       return added.error();
     ++copied.records;
     copied.bytes += r->shape.payload_size;
-    if (progress && copied.records % 1024 == 0 && !progress(state->region, state->regions))
+    if (progress && copied.records % 1024 == 0 && !progress(state->region / 2, state->regions))
       return Error{Code::timeout, 0, 0, "stopped as asked"};
   }
   if (auto damage = scan_status(*state)) return *damage;
+  if (from.read_only && writes(from) != before)  // what it has seen is no instant
+    return Error{Code::busy, 0, 0, "others write meanwhile: open it for writing"};
   if (auto done = fresh->finish(clock, floor); !done) return done.error();
   return copied;
 }

@@ -227,7 +227,7 @@ bool begin_compaction(Handle& h, LocalSeat& seat, Worth worth) noexcept {
       shared::state_change(d.state, format::pack(mine), format::pack(victim->word));
       continue;
     }
-    shared::dead_mark_store(d.may_hold_dead, mine.generation);
+    shared::dead_mark_store(d.may_hold_dead, format::moved_from(mine.generation));
     const std::uint64_t base = h.space.region_offset(victim->region);
     seat.compaction = {victim->region, mine.generation, base + format::kRegionData, base + shared::tail_load(d.tail)};
     return true;

@@ -6,6 +6,7 @@
 
 #include "format/batch.h"
 #include "store/reap.h"
+#include "store/region_table.h"
 #include "store/stamp.h"
 
 namespace durra::detail {
@@ -92,6 +93,8 @@ Result<void> flush_descriptors(Handle& h, bool anew) {
   const std::uint64_t count = std::min(shared::raised_load(h.space.control().region_hint), h.space.region_count());
   if (count == 0) return {};
   auto* const begin = reinterpret_cast<std::byte*>(&h.space.descriptor(0));
+  if (anew)  // also of regions that a rotten hint or a longer file speaks of
+    if (auto backed = back_descriptors(h, count - 1); !backed) return backed;
   if (anew) touch(begin, begin + count * sizeof(format::Descriptor));
   return os::flush(begin, count * sizeof(format::Descriptor));
 }

@@ -33,8 +33,8 @@ void paint(std::string& picture, std::uint64_t begin, std::uint64_t end, std::ui
     if (picture[i] != '#') picture[i] = c;
 }
 
-// Counts and paints the records of one region: first all that is there, then what an instant shows.
-void count_records(Handle& h, RecordsState& instant, RegionInfo& info, std::uint64_t tail, std::uint64_t size) {
+// Counts and paints all that is in a region.
+void count_records(Handle& h, RegionInfo& info, std::uint64_t tail, std::uint64_t size) {
   const std::uint64_t base = info.offset;
   for (std::uint64_t at = format::kRegionData; at < tail;) {
     RecordRef r;
@@ -43,12 +43,19 @@ void count_records(Handle& h, RecordsState& instant, RegionInfo& info, std::uint
     paint(info.picture, at, at + r.size(), size, '.');
     at += r.size();
   }
-  instant.region = info.number;
-  instant.regions = info.number + 1;
+}
+
+// The same of what an instant shows.  `infos`: by number.
+void count_live(Handle& h, RecordsState& instant, std::vector<RegionInfo>& infos) {
   while (const RecordRef* r = scan_next(instant)) {
-    ++info.live_records;
-    info.live_bytes += r->size();
-    paint(info.picture, r->at - base, r->at - base + r->size(), size, '#');
+    const std::uint64_t region = h.space.home_of(r->at);
+    const auto info = std::lower_bound(infos.begin(), infos.end(), region,
+                                       [](const RegionInfo& i, std::uint64_t number) { return i.number < number; });
+    if (info == infos.end() || info->number != region) continue;  // not a record's any more
+    ++info->live_records;
+    info->live_bytes += r->size();
+    const std::uint64_t begin = r->at - info->offset;
+    paint(info->picture, begin, begin + r->size(), info->regions * h.space.region_size(), '#');
   }
 }
 
@@ -80,9 +87,10 @@ Result<std::vector<RegionInfo>> regions(Handle& h) {
     const std::uint64_t size = info.regions * h.space.region_size();
     const std::uint64_t tail = std::min(shared::tail_load(d.tail), size);
     if (w.state != RegionState::free && w.state != RegionState::claimed) info.used_bytes = tail;
-    if (holds_records(w)) count_records(h, *state, info, tail, size);
+    if (holds_records(w)) count_records(h, info, tail, size);
     out.push_back(std::move(info));
   }
+  count_live(h, *state, out);
   if (auto no = scan_status(*state); no && no->code != Code::damaged) return *no;
   return out;
 }

@@ -199,37 +199,46 @@ Result<void> make_trusted(Handle& h, format::Trust trust, const format::Identity
     if (!readers) return readers.error();
     if (*readers != 0) return Error{Code::busy, 0, 0, "a read-only opener is alive, and the index must be rebuilt"};
     const bool in_order = shared::guarded_load(control.clean) == format::kClean;
-    shared::guarded_store(control.clean, format::kDirty);
-    forget_failures(h, now);
-    shared::identity_store(control, {});  // whoever finds a rebuild half done starts over, also in the same boot
-    if (in_order)                         // on the disk too: a CLEAN mark must not outlive the index that it speaks of
-      if (auto done = os::sync(h.file); !done) return done;
-    if (auto done = rebuild(h, in_order); !done) return done;
+    const auto before_it_changes = [&]() -> Result<void> {
+      shared::guarded_store(control.clean, format::kDirty);
+      forget_failures(h, now);
+      shared::identity_store(control, {});  // whoever finds a rebuild half done starts over, also in the same boot
+      if (!in_order) return {};
+      return os::sync(h.file);  // on the disk too: a CLEAN mark must not outlive the index that it speaks of
+    };
+    if (auto done = rebuild(h, in_order, before_it_changes); !done) return done;
   } else if (auto whole = check_end(h); !whole) {
     return whole;
   }
-  if (trust == format::Trust::warm) return {};
   if (trust == format::Trust::same_boot && h.space.regions() > 0) doubt_cache(h);  // F37
-  const bool marks = trust == format::Trust::rebuild || shared::guarded_load(control.clean) != format::kDirty ||
-                     !format::same_boot(shared::identity_load(control), now, h.space.seed());
-  if (!marks) return {};
+  // CLEAN also beside the living: the last one who leaves has his seats for a moment more, and then they are gone.
+  const bool is_marked = shared::guarded_load(control.clean) == format::kDirty;
+  const bool is_known =
+      trust == format::Trust::warm || format::same_boot(shared::identity_load(control), now, h.space.seed());
+  if (trust != format::Trust::rebuild && is_marked && is_known) return {};
   mark_identity(h, now);
   shared::guarded_store(control.clean, format::kDirty);
   step("open.4");  // † DIRTY: the same boot, or a rebuild
   return os::sync(h.file);
 }
 
-// The head is sparse; what is stored to in it must be backed before.
-Result<void> back_control(Handle& h) {
-  const std::uint64_t size = format::kSeatsOffset - format::kControlOffset;
-  if (auto done = os::allocate(h.file, format::kControlOffset, size); !done) return done;
-  return os::populate(h.map.base() + format::kControlOffset, size);
+// The head is sparse; what is stored to in it must be backed before.  On a tmpfs what is looked at too: the look takes
+// a page, and where there is none it ends the process.  Where nothing is missing nothing is touched: an opener who gets
+// no further would leave a file that changed, and nobody who says so (F9).
+Result<void> back_head(Handle& h) {
+  const std::uint64_t seats = h.space.super().seats_offset + h.space.super().seat_count * sizeof(format::Seat);
+  const std::uint64_t begin = format::kControlOffset, end = h.is_volatile ? seats : format::kSeatsOffset;
+  const auto hole = os::next_hole(h.file, begin);
+  if (!hole) return hole.error();
+  if (*hole >= end) return {};
+  if (auto done = os::allocate(h.file, begin, end - begin); !done) return done;
+  return os::populate(h.map.base() + begin, end - begin);
 }
 
 Result<void> join(Handle& h, const Options& o) {
   const auto before = os::info(h.file);
   if (!before) return before.error();
-  if (auto done = back_control(h); !done) return done;
+  if (auto done = back_head(h); !done) return done;
   auto recover = lock_recover(h, o.patience);
   if (!recover) return recover.error();
   const auto now = os::identity(h.file);
@@ -263,11 +272,12 @@ Result<void> make_name_durable(Handle& h) {
 
 // A read-only opener changes nothing: an index that cannot be used as it is, is refused.
 Result<void> join_read_only(Handle& h, const Options& o) {
+  auto recover = lock_recover(h, o.patience);
+  if (!recover) return recover.error();
+  // Not before: whoever only waits is nobody that a rebuild has to wait for.
   auto reader = os::HeldByte::take(h.file, h.path, format::kLockReader, 0, os::Access::read, os::Lock::shared);
   if (!reader) return reader.error();
   h.reader = *std::move(reader);
-  auto recover = lock_recover(h, o.patience);
-  if (!recover) return recover.error();
   if (auto done = check_control(h); !done) return done;  // pins are locks on bytes by the epoch
   const auto now = os::identity(h.file);
   if (!now) return now.error();
@@ -277,9 +287,10 @@ Result<void> join_read_only(Handle& h, const Options& o) {
   if (!seen) return seen.error();
   const auto trust = format::decide(*seen);
   h.opened = opened_by(trust);
+  const bool usable = trust != format::Trust::rebuild && trust != format::Trust::refuse;
+  if (!usable) h.reader.release();
   recover->release();
-  if (trust == format::Trust::rebuild || trust == format::Trust::refuse)
-    return Error{Code::read_only, 0, 0, "the index must be rebuilt first: open it once for writing"};
+  if (!usable) return Error{Code::read_only, 0, 0, "the index must be rebuilt first: open it once for writing"};
   return {};
 }
 
@@ -308,7 +319,8 @@ Result<void> promise(Handle& h, const Options& o) {
   if (o.durability != Durability::process && h.is_volatile)
     return Error{Code::unsupported, 0, 0, "this file system's files do not survive a power cut"};
   if (o.durability != Durability::interval || h.read_only) return {};
-  auto thread = SyncThread::start(h, o.sync_interval);
+  constexpr std::chrono::milliseconds kForEver = std::chrono::hours(24 * 365);  // more would not fit into nanoseconds
+  auto thread = SyncThread::start(h, std::min(o.sync_interval, kForEver));
   if (!thread) return thread.error();
   h.sync_thread = *std::move(thread);
   return {};

@@ -277,6 +277,11 @@ Result<std::uint64_t> next_data(const File& f, std::uint64_t offset) {
   return io("lseek(SEEK_DATA)");
 }
 
+Result<std::uint64_t> next_hole(const File& f, std::uint64_t offset) {
+  const off_t at = attempt(Call::stat, [&] { return ::lseek(f.fd(), static_cast<off_t>(offset), SEEK_HOLE); });
+  return at >= 0 ? Result<std::uint64_t>(static_cast<std::uint64_t>(at)) : io("lseek(SEEK_HOLE)");
+}
+
 Result<void> write_at(const File& f, std::uint64_t offset, const void* from, std::size_t size) {
   const auto limit = size_limit();
   if (!limit) return limit.error();

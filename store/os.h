@@ -137,6 +137,9 @@ Result<void> populate(void* address, std::size_t size);
 Result<std::uint64_t> space_left(const File&);
 // The first place from `offset` on where the file may hold something else than zeros; ~0: there is none.
 Result<std::uint64_t> next_data(const File&, std::uint64_t offset);
+// Where the first byte is from `offset` on that has no block, or one that was never written; the end of the file
+// counts.
+Result<std::uint64_t> next_hole(const File&, std::uint64_t offset);
 
 // ---- Mappings -----------------------------------------------------------------------------------------------------
 // Shared, not inherited by fork, not in core files.  A boost::interprocess::mapped_region inside.

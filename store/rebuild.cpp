@@ -55,11 +55,13 @@ format::Descriptor copy_of(format::Descriptor& d) noexcept {
   return c;
 }
 
-// The first of a file's bytes from `at` on; a T of zeros where it does not reach.
+// What the file has at `at`; a T of zeros where it does not reach.  Not through the mapping: on a tmpfs a look at a
+// hole takes a page, and ends the process where there is none.
 template <class T>
-T copy_from(const Space& space, std::uint64_t at, std::uint64_t file_end) noexcept {
+Result<T> read_from(const Handle& h, std::uint64_t at, std::uint64_t file_end) {
   T copy{};
-  if (at + sizeof copy <= file_end) std::memcpy(&copy, space.base() + at, sizeof copy);
+  if (at + sizeof copy <= file_end)
+    if (auto done = os::read_at(h.file, at, &copy, sizeof copy); !done) return done.error();
   return copy;
 }
 
@@ -102,7 +104,9 @@ Result<Judgement> judge(Handle& h, std::uint64_t r, Survey& survey) {
   const Space& space = h.space;
   const auto d = copy_of(space.descriptor(r));
   const std::uint64_t begin = space.region_offset(r), end = std::max(begin, survey.file_end);
-  const auto header = copy_from<format::RegionHeader>(space, begin, end);
+  const auto read = read_from<format::RegionHeader>(h, begin, end);
+  if (!read) return read.error();
+  const format::RegionHeader& header = *read;
   const bool valid = format::check(header, space.seed(), r, space.region_count()) == nullptr;
   const auto evidence = format::evidence(d, valid ? &header : nullptr);
   const Action action = format::decide(evidence);
@@ -117,9 +121,14 @@ Result<Judgement> judge(Handle& h, std::uint64_t r, Survey& survey) {
   const Parse reach(space, r, header.generation, size, survey.notes);
   const std::uint64_t synced = evidence.synced ? format::untag(d.synced, word.generation) * 8 : 0;
   if (action == Action::parse_strict && reach.first_bad() < synced) return damage_at(h, r, reach.first_bad());
-  const bool untouched = copy_from<std::uint64_t>(space, begin + format::kRegionData, end) == 0;
-  // A run without its record covers nothing; a region that its owner did not live to write to is as good as free.
-  if (reach.end() == format::kRegionData && (header.run > 1 || untouched)) return over;
+  // A run whose records do not reach into its last region covers nothing; a region that its owner did not live to write
+  // to is as good as free.
+  if (reach.end() <= (header.run - 1) * space.region_size()) return over;
+  if (reach.end() == format::kRegionData) {
+    const auto first = read_from<std::uint64_t>(h, begin + format::kRegionData, end);
+    if (!first) return first.error();
+    if (*first == 0) return over;
+  }
   const std::uint64_t kept = header.generation == word.generation ? std::min(synced, reach.first_bad()) : 0;
   return Judgement{r, header.run, true, header.generation, header, reach.end(), kept};
 }
@@ -194,13 +203,17 @@ Result<Survey> judge_all(Handle& h) {
     survey.judgements.push_back(*judged);
     r += judged->covers;
   }
-  if (auto done = lower_marks(h, survey); !done) return done.error();
+  return survey;
+}
+
+Result<void> carry_out(Handle& h, Survey& survey) {
+  if (auto done = lower_marks(h, survey); !done) return done;
   for (const std::uint64_t at : survey.notes.broken) make_void(h, at);
   for (const Judgement& j : survey.judgements) {
     carry_out(h, j, survey);
     step("rebuild.1");  // † next opener starts over
   }
-  return survey;
+  return {};
 }
 
 void forget_index(Handle& h, std::uint64_t regions) noexcept {
@@ -230,7 +243,7 @@ void forget_the_dead(Handle& h, std::uint64_t regions) noexcept {
 
 // F41, H3: nothing of before can be met again: not a stamp, not a generation, seen or lost in a power cut.  The clock
 // on disk of a store that was closed in order is exact; else it lags by what was not written back.
-Result<void> set_words(Handle& h, const Survey& survey, bool in_order) noexcept {
+Result<format::Control> next_words(Handle& h, const Survey& survey, bool in_order) noexcept {
   auto& control = h.space.control();
   constexpr std::uint64_t kClockJump = 1ull << 28, kSmallJump = 1ull << 16;
   format::Control next{};
@@ -240,13 +253,22 @@ Result<void> set_words(Handle& h, const Survey& survey, bool in_order) noexcept 
   next.epoch = shared::epoch_load(control) + 1;
   next.gen_floor = std::max(shared::raised_load(control.gen_floor), survey.generation) + format::kGenerationJump;
   if (const auto why = format::check(next)) return Error{Code::damaged, 0, format::kControlOffset, why};
+  return next;
+}
+void set_words(Handle& h, const Survey& survey, const format::Control& next) noexcept {
+  auto& control = h.space.control();
   shared::guarded_store(control.clock, next.clock);
   shared::guarded_store(control.epoch, next.epoch);
   shared::guarded_store(control.region_hint, survey.regions);
   shared::guarded_store(control.gen_floor, next.gen_floor);
   shared::guarded_store(control.sync_request, 0);  // nobody holds a ticket, and a power cut may have torn the two apart
   shared::guarded_store(control.sync_done, 0);
-  return {};
+}
+
+// A version that compaction had moved is there twice; scans have to know.
+void mark_moved_from(Handle& h, const RecordRef& r) noexcept {
+  format::Descriptor& d = h.space.descriptor(h.space.home_of(r.at));
+  shared::dead_mark_store(d.may_hold_dead, format::moved_from(format::generation_of(shared::state_load(d.state))));
 }
 
 // The newest version of its key wins; of equal ones any, for they are copies.
@@ -259,9 +281,12 @@ Result<void> insert(Handle& h, LocalSeat& seat, const RecordRef& record, std::ui
       case Found::frozen:
         if (auto grown = grow_leaf(h, seat, at); !grown) return grown;
         continue;
-      case Found::record:
-        if (stamp_if_version(h, at.record) >= stamp) return note_dead(h, seat, record), Result<void>{};
+      case Found::record: {
+        const std::uint64_t there = stamp_if_version(h, at.record);
+        if (there == stamp) mark_moved_from(h, record);
+        if (there >= stamp) return note_dead(h, seat, record), Result<void>{};
         break;
+      }
       case Found::empty: break;
     }
     const std::uint64_t to = format::slot_word(format::slot_hash(record.tag()), record.at);
@@ -333,13 +358,15 @@ struct Version {
 };
 
 // The newest version of each key, by tag.  Keys of one tag are told apart by their text.
-std::vector<IndexEntry> newest(std::vector<Version>& all) {
+std::vector<IndexEntry> newest(Handle& h, std::vector<Version>& all) {
   const auto order = [](const Version& v) { return std::tuple(v.tag, v.record.key(), ~v.stamp); };
   std::sort(all.begin(), all.end(), [&](const Version& a, const Version& b) { return order(a) < order(b); });
   std::vector<IndexEntry> kept;
   for (std::size_t i = 0; i < all.size(); ++i)
     if (i == 0 || all[i].tag != all[i - 1].tag || all[i].record.key() != all[i - 1].record.key())
       kept.push_back({all[i].tag, all[i].record.at});
+    else if (all[i].stamp == all[i - 1].stamp)
+      mark_moved_from(h, all[i].record);
   return kept;
 }
 
@@ -356,16 +383,21 @@ Result<void> index_tightly(Handle& h, const Survey& survey) {
   auto seat = ExclusiveSeat::take(h);
   if (!seat) return seat.error();
   const Compacting to_the_last_region(**seat);
-  return pack_index(h, **seat, newest(all));
+  return pack_index(h, **seat, newest(h, all));
 }
 
 }  // namespace
 
-Result<void> rebuild(Handle& h, bool in_order) {
-  const auto survey = judge_all(h);
+Result<void> rebuild(Handle& h, bool in_order, const std::function<Result<void>()>& before_it_changes) {
+  auto survey = judge_all(h);
   if (!survey) return survey.error();
+  if (auto words = next_words(h, *survey, in_order); !words) return words.error();
+  if (auto done = before_it_changes(); !done) return done;
+  if (auto done = carry_out(h, *survey); !done) return done;
   forget_the_dead(h, survey->regions);
-  if (auto done = set_words(h, *survey, in_order); !done) return done;
+  const auto words = next_words(h, *survey, in_order);  // the bodies of runs have told of more generations
+  if (!words) return words.error();
+  set_words(h, *survey, *words);
   step("rebuild.2");  // † next opener starts over
   auto indexed = index_all(h, *survey);
   if (!indexed && indexed.error().code == Code::full) indexed = index_tightly(h, *survey);

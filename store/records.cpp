@@ -1,5 +1,7 @@
 // The scan: regions in file order, records in region order; a record is shown iff it is what the instant shows for its
 // key (PROTOCOL.md ITERATE).
+#include <algorithm>
+
 #include "store/region_table.h"
 #include "store/seat.h"
 #include "store/snapshot.h"
@@ -40,20 +42,29 @@ std::uint64_t note_extent(RecordsState& s, std::uint64_t r, std::uint64_t epoch)
       shared::state_load(d.state) == state)
     note(s, space.descriptor_offset(r), "tail and settled disagree");
   const std::uint64_t base = space.region_offset(r);
-  s.extents[r] = {base + format::kRegionData, base + tail, base + settled};
-  for (std::uint64_t i = 1; i < regions && r + i < s.extents.size(); ++i) s.extents[r + i].settled = base + settled;
+  s.extents[r] = {base + format::kRegionData, base + tail, base + settled, base + format::kRegionData, false};
   return regions;
 }
 
-// Goes to the next region that can hold records.
+// Behind the noting of all: who has a copy in here marked its region before.
+void note_moves(RecordsState& s) noexcept {
+  for (std::uint64_t r = 0; r < s.regions; ++r) {
+    format::Descriptor& d = s.handle->space.descriptor(r);
+    const std::uint64_t generation = format::generation_of(shared::state_load(d.state));
+    s.extents[r].has_moved = shared::dead_mark_load(d.may_hold_dead) == format::moved_from(generation);
+  }
+}
+
+// Goes to the next region that can hold records: first those that something was moved out of.
 bool next_region(RecordsState& s) noexcept {
   const Space& space = s.handle->space;
-  for (; s.region < s.regions; ++s.region) {
-    const auto& extent = s.extents[s.region];
-    if (extent.end == 0) continue;
-    format::Descriptor& d = space.descriptor(s.region++);
+  for (; s.region < 2 * s.regions; ++s.region) {
+    const auto& extent = s.extents[s.region % s.regions];
+    if (extent.end == 0 || extent.has_moved != (s.region < s.regions)) continue;
+    format::Descriptor& d = space.descriptor(s.region++ % s.regions);
     const std::uint64_t generation = format::generation_of(shared::state_load(d.state));
     s.all_newest = shared::dead_mark_load(d.may_hold_dead) == format::nothing_dead(generation);
+    s.has_moved = extent.has_moved;
     s.at = extent.begin;
     s.end = extent.end;
     s.settled = extent.settled;
@@ -62,10 +73,12 @@ bool next_region(RecordsState& s) noexcept {
   return false;
 }
 
-// Whether the walk meets this record, as a version.
+// Whether the walk meets this record, as a version: copies only where they are in place.
 bool in_extents(const RecordsState& s, const RecordRef& r) noexcept {
-  const std::uint64_t region = s.handle->space.region_of(r.at);
-  return region < s.extents.size() && r.at < s.extents[region].settled;
+  const std::uint64_t region = s.handle->space.home_of(r.at);
+  if (region >= s.extents.size()) return false;
+  const auto& extent = s.extents[region];
+  return r.at < (r.shape.relocated ? std::min(extent.settled, extent.end) : extent.end);
 }
 
 bool wanted(RecordsState& s, const RecordRef& r) noexcept {
@@ -110,8 +123,59 @@ bool is_place_of(RecordsState& s, const RecordRef& r, std::uint64_t stamp, const
   return theirs == stamp && !in_extents(s, version);
 }
 
+// The same for a walk without an instant.
+bool is_met(const RecordsState& s, const RecordRef& r) { return in_extents(s, r) && !s.unpublished.contains(r.at); }
+
+// Lists the versions that the walk meets in a region, as far as they have their stamps by now or never get any.
+void list(RecordsState& s, std::uint64_t region) {
+  auto& extent = s.extents[region];
+  const std::uint64_t settled = shared::tail_load(s.handle->space.descriptor(region).settled);
+  const std::uint64_t end = std::min(extent.end, s.handle->space.region_offset(region) + settled);
+  RecordRef r;
+  for (std::uint64_t& at = extent.listed; at < end && s.handle->space.locate(at, r) == nullptr; at += r.size())
+    if (const std::uint64_t stamp = stamp_if_version(*s.handle, r); stamp != 0 && is_met(s, r))
+      s.listed.insert({r.tag(), stamp});
+}
+
+// Whether the walk meets the version of this copy, which lies out of its sight.  Our pin keeps what it was copied from.
+bool meets_source_of(RecordsState& s, const RecordRef& copy, std::uint64_t stamp) {
+  const std::pair version(copy.tag(), stamp);
+  if (s.listed.contains(version)) return true;
+  for (std::uint64_t r = 0; r < s.regions; ++r) {
+    if (s.extents[r].listed == s.extents[r].end) continue;
+    // Whoever moves a version says first that its region may hold what is dead.  The state tells less: a compactor that
+    // died, or found no room, leaves the region as it was.
+    format::Descriptor& d = s.handle->space.descriptor(r);
+    const std::uint64_t generation = format::generation_of(shared::state_load(d.state));
+    if (shared::dead_mark_load(d.may_hold_dead) != format::nothing_dead(generation)) list(s, r);
+  }
+  return s.listed.contains(version);
+}
+
+// For who may not move the clock, and has no instant: what came since the regions were noted is passed over by its
+// place, or others' puts would take keys away behind which the walk does not come by.  `asked`: the stamp of a version
+// that the walk has met.
+Shown newest_noted(RecordsState& s, const RecordRef& head, std::uint64_t asked) {
+  Shown now = resolve(*s.handle, head);
+  std::uint64_t above = ~std::uint64_t{0};
+  while (now.why == nullptr && now.record && !is_met(s, now.record)) {
+    const std::uint64_t stamp = shared::stamp_load(now.record.header->stamp);
+    if (now.record.shape.relocated && (stamp == asked || meets_source_of(s, now.record, stamp))) break;
+    const std::uint64_t prev = shared::prev_load(now.record.header->prev);
+    if (prev == 0) return {};
+    RecordRef older;
+    if (const auto why = s.handle->space.locate(prev, older)) return {{}, why, prev};
+    const std::uint64_t older_stamp = stamp_if_certain(older);
+    if (older.tag() != head.tag() || older_stamp == 0 || older_stamp >= above)
+      return {{}, "chain of versions is broken", prev};
+    above = older_stamp;
+    now.record = older;
+  }
+  return now;
+}
+
 // Whether the instant shows this record for its key, and here.
-bool shows(RecordsState& s, const RecordRef& r) noexcept {
+bool is_shown(RecordsState& s, const RecordRef& r) {
   if (r.shape.relocated && r.at >= s.settled) return false;
   const std::uint64_t stamp = stamp_if_version(*s.handle, r);
   if (stamp != 0 && format::stamp_time(stamp) > s.time) {
@@ -127,11 +191,38 @@ bool shows(RecordsState& s, const RecordRef& r) noexcept {
     if (stamp != 0) note(s, r.at, "the index has lost a key; open with rebuild");
     return false;
   }
-  const Shown then = s.time == kNow ? resolve(*s.handle, head.record) : as_of(*s.handle, head.record, s.time);
+  const Shown then = s.time == kNow ? newest_noted(s, head.record, stamp) : as_of(*s.handle, head.record, s.time);
   if (then.why != nullptr) return note(s, then.offset, then.why), false;
   if (!then.record && stamp != 0) note(s, r.at, "the index has lost a version; open with rebuild");
   if (s.time != kNow && then.record && then.record.at != head.record.at) walked = then.record;
   return then.record && is_place_of(s, r, stamp, then.record);
+}
+
+// A version that was moved may be met at two places, and the index may name a third, out of the walk's sight: when two
+// compact at a time, or one gives up.
+bool is_first_place(RecordsState& s, const RecordRef& r) {
+  if (!s.has_moved && s.shown_first.empty()) return true;
+  const std::pair version(r.tag(), shared::stamp_load(r.header->stamp));
+  if (s.has_moved) return s.shown_first.try_emplace(version, r.at).first->second == r.at;
+  return !s.shown_first.contains(version);
+}
+
+bool shows(RecordsState& s, const RecordRef& r) {
+  return !s.unpublished.contains(r.at) && is_shown(s, r) && is_first_place(s, r);
+}
+
+// For a walk without an instant, before it begins: what was noted, and is published later, counts as later for all of
+// it.
+void note_unpublished(RecordsState& s) {
+  for (const auto& extent : s.extents) {
+    RecordRef r;
+    for (std::uint64_t at = extent.settled; at < extent.end && s.handle->space.locate(at, r) == nullptr;
+         at += r.size()) {
+      if (r.shape.relocated || !format::is_keyed(r.shape.kind) || stamp_if_version(*s.handle, r) != 0) continue;
+      const Lookup head = find(*s.handle, {r.tag(), r.key()});
+      if (head.found != Found::record || resolve(*s.handle, head.record).record.at != r.at) s.unpublished.insert(at);
+    }
+  }
 }
 
 }  // namespace
@@ -146,6 +237,8 @@ std::unique_ptr<RecordsState> scan(Handle& h, Instant instant, std::string_view 
   s->regions = h.space.regions();
   s->extents.resize(s->regions);
   for (std::uint64_t r = 0; r < s->regions;) r += note_extent(*s, r, instant.epoch);
+  note_moves(*s);
+  if (s->time == kNow) note_unpublished(*s);
   return s;
 }
 
@@ -161,8 +254,12 @@ const RecordRef* scan_next(RecordsState& s) {
     return nullptr;
   }
   for (;;) {
-    while (s.queue_next != s.queue_end)
-      if (const RecordRef& r = s.queue[s.queue_next++]; shows(s, r)) return &r;
+    while (s.queue_next != s.queue_end) {
+      const RecordRef& r = s.queue[s.queue_next];
+      const bool shown = shows(s, r);  // when memory runs out it is asked again
+      ++s.queue_next;
+      if (shown) return &r;
+    }
     while (s.at == s.end)
       if (!next_region(s)) return nullptr;
     fill_queue(s);

@@ -126,6 +126,10 @@ inline void seat_store(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_o
 // that misses it knows that the superseding version is later than its instant.  seq_cst for that reason.
 inline Word dead_mark_load(Word& w) noexcept { return Ref(w).load(std::memory_order_seq_cst); }
 inline void dead_mark_store(Word& w, Word v) noexcept { Ref(w).store(v, std::memory_order_seq_cst); }
+// Who only supersedes does not write over the mark of who moves.
+inline void dead_mark_change(Word& w, Word from, Word to) noexcept {
+  Ref(w).compare_exchange_strong(from, to, std::memory_order_seq_cst);
+}
 
 // ---- S11 hints and figures: relaxed, because a stale value costs time or a wrong figure on a screen, never a record -
 inline Word hint_load(Word& w) noexcept { return Ref(w).load(std::memory_order_relaxed); }

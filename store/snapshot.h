@@ -1,6 +1,9 @@
 // The store at one instant: pin, take the time, tick, read the newest version not after it.  Waits for nobody
 // (PROTOCOL.md SNAPSHOT).
 #pragma once
+#include <map>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "store/batch.h"
@@ -42,11 +45,19 @@ struct RecordsState {
   struct Extent {
     std::uint64_t begin = 0, end = 0;  // file offsets of its records; end = 0: nothing
     std::uint64_t settled = 0;         // copies from here on are not in place yet: their sources are
+    std::uint64_t listed = 0;          // as far as it is in `listed`
+    bool has_moved = false;            // something was moved out of it: a version may be here and elsewhere
   };
+  // What was shown in regions that something was moved out of, by tag and stamp: its place.  They come first.
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> shown_first;
+  // Without an instant: tags and stamps of the versions in regions that something may have been moved out of since.
+  std::set<std::pair<std::uint64_t, std::uint64_t>> listed;
+  std::set<std::uint64_t> unpublished;  // places of what was noted, and not published yet
   std::vector<Extent> extents;
-  std::uint64_t region = 0, regions = 0;  // the next region, and where they end
+  std::uint64_t region = 0, regions = 0;  // the next region, in two rounds, and how many there are
   std::uint64_t at = 0, end = 0;          // file offsets within the current region
   std::uint64_t settled = 0;
+  bool has_moved = false;   // of the current region
   bool all_newest = false;  // nothing in the current region was superseded before the instant
   // Candidates of the current region, some at a time so that the cache misses of their look-ups overlap.
   std::array<RecordRef, 16> queue;

@@ -108,7 +108,8 @@ struct Compacted {
 };
 Result<Compacted> compact(Store&, const CompactOptions& = {}, const Progress& = {});
 
-// A compacted copy of one instant, while everybody works on.  `fresh` must not exist.  Stamps are kept.
+// A compacted copy of one instant, while everybody works on.  `fresh` must not exist.  Stamps are kept.  A read-only
+// handle cannot take an instant: `busy` if others have written meanwhile, `read_only` where one died in a put.
 struct Copied {
   std::uint64_t records, bytes;
 };

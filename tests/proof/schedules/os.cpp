@@ -154,6 +154,8 @@ Result<std::uint64_t> next_data(const File&, std::uint64_t offset) {
   return offset < size ? offset : ~0ull;
 }
 
+Result<std::uint64_t> next_hole(const File&, std::uint64_t) { return scheduler.kernel_load(kFileSize); }
+
 // ---- Mappings -------------------------------------------------------------------------------------------------------
 struct Mapping::Region {};
 Mapping::Mapping(Mapping&& o) noexcept : base_(std::exchange(o.base_, nullptr)), size_(std::exchange(o.size_, 0)) {}

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "tests/support/crash.h"
 #include "tests/support/file_edit.h"
 #include "tests/support/scratch.h"
 #include "tests/support/stores.h"
@@ -102,6 +103,37 @@ TEST_F(Backup, of_a_read_only_handle) {
   const auto reader = open(path, small(Mode::read_only)).value();
   EXPECT_EQ(backup(reader, fresh).value().records, 1u);
   EXPECT_EQ(shown(open(fresh, small()).value().get("k")), "v");
+}
+
+// It has no instant: what others put meanwhile may be in it or not.  Once it left out what they put again.
+TEST_F(Backup, of_a_read_only_handle_beside_writers_is_busy) {
+  for (int i = 0; i < 3'000; ++i) store.put(i, "before").value();
+  const auto reader = open(path, small(Mode::read_only)).value();
+  const auto refused = backup(reader, fresh, [&](std::uint64_t, std::uint64_t) {
+    for (int i = 0; i < 3'000; ++i) store.put(i, "after").value();
+    return true;
+  });
+  EXPECT_EQ(outcome(refused), "busy");
+  EXPECT_FALSE(std::filesystem::exists(fresh));
+  EXPECT_EQ(backup(reader, fresh).value().records, 3'000u);
+}
+
+// Its put has happened, but the stamp is not there yet, and who only reads cannot give it: that was called damage.
+TEST_F(Backup, of_a_read_only_handle_after_a_writer_died_in_a_put) {
+  store.put("k", "v").value();
+  ASSERT_TRUE(test::ends_at(
+      [&] {
+        auto dies = open(path, small()).value();
+        test::arm();
+        dies.put("k", "w").value();
+      },
+      {"put.5", 0}));
+  const auto reader = open(path, small(Mode::read_only)).value();
+  EXPECT_EQ(outcome(backup(reader, fresh)), "read_only");
+  EXPECT_FALSE(std::filesystem::exists(fresh));
+  EXPECT_EQ(shown(store.get("k")), "w");
+  EXPECT_EQ(backup(store, fresh).value().records, 1u);
+  EXPECT_EQ(shown(open(fresh, small()).value().get("k")), "w");
 }
 
 TEST_F(Backup, an_existing_file_is_not_touched) {

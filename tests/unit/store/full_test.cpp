@@ -17,6 +17,7 @@
 
 #include "store/os.h"
 #include "tests/support/faults.h"
+#include "tests/support/file_edit.h"
 #include "tests/support/scratch.h"
 #include "tests/support/stores.h"
 
@@ -104,6 +105,20 @@ TEST_F(Full, a_small_record_still_fits_where_a_large_one_did_not) {
   while (store.put("small " + std::to_string(more), "x")) ++more;
   EXPECT_GT(more, 10);
   for (int i = 0; i < more; ++i) ASSERT_EQ(shown(store.get("small " + std::to_string(i))), "x");
+}
+
+// It held the old record while it put the new one, and so kept the room that this one needed.
+TEST_F(Full, an_update_does_not_hold_the_room_that_it_needs) {
+  for (const int keys : {600, 660, 680, 700, 720}) {
+    auto store = open(scratch / std::to_string(keys), small(1_MiB)).value();
+    for (int i = 0; i < keys; ++i) store.put(i, noise(1'000, static_cast<std::uint64_t>(i))).value();
+    for (int round = 0; round < 5; ++round)
+      for (int i = 0; i < keys; ++i) {
+        const auto done =
+            store.update(i, [](const Record* old) { return noise(1'000) + std::string(1, old->text()[0]); });
+        ASSERT_EQ(outcome(done), "ok") << keys << " keys, round " << round << ": " << i;
+      }
+  }
 }
 
 // New keys until not even the reserve has room for the index: every one that was acknowledged is there, before and
@@ -243,6 +258,75 @@ TEST_F(Full, a_store_cannot_be_created_on_a_full_disk_and_leaves_nothing) {
     filler.close();
     std::filesystem::remove(disk + "/filler");
     EXPECT_EQ(outcome(open(disk + "/s.durra", small())), "ok");
+  });
+  DURRA_NEEDS_MOUNTS(status);
+}
+
+// Memory that cannot be had is a signal to who looks through a mapping: the first opener looked at seats, a rebuild at
+// the headers of regions that had been given back.
+TEST_F(Full, whatever_is_left_of_a_disk_in_memory_an_open_is_no_signal) {
+  int opened = 0;
+  for (int pages = 0; pages < 130; ++pages) {
+    const int status = on_a_small_disk(scratch, [&](const std::string& disk) {
+      {
+        std::ofstream filler(disk + "/filler", std::ios::binary);
+        while (filler << noise(4096) << std::flush) {
+        }
+      }
+      const auto filled = std::filesystem::file_size(disk + "/filler") / 4096 * 4096;
+      std::filesystem::resize_file(disk + "/filler", filled - static_cast<std::uint64_t>(pages) * 4096);
+      const auto store = open(disk + "/s.durra", small(8_MiB, 256));
+      ASSERT_TRUE(store || store.error().code == Code::full) << outcome(store);
+    });
+    DURRA_NEEDS_MOUNTS(status);
+    ASSERT_EQ(status, 0) << pages;
+    ++opened;
+  }
+  EXPECT_EQ(opened, 130);
+}
+
+TEST_F(Full, a_rebuild_of_a_store_that_gave_space_back_to_a_full_disk_in_memory) {
+  const int status = on_a_small_disk(scratch, [](const std::string& disk) {
+    const std::string there = disk + "/s.durra";
+    {
+      auto store = open(there, small(64_MiB)).value();
+      for (int i = 0; i < 600; ++i) store.put(i, noise(8'000)).value();
+      for (int i = 100; i < 600; ++i) store.erase(i).value();
+      EXPECT_GT(compact(store, {.keep_erased = std::chrono::milliseconds(0)}).value().bytes_freed, 1'000'000u);
+    }
+    std::ofstream filler(disk + "/filler", std::ios::binary);
+    while (filler << noise(4096) << std::flush) {
+    }
+    filler.close();
+    Options o = small();
+    o.rebuild = true;
+    const auto rebuilt = open(there, o);
+    if (!rebuilt) {
+      EXPECT_EQ(outcome(rebuilt), "full");
+      return;
+    }
+    for (int i = 0; i < 100; ++i) ASSERT_EQ(shown(rebuilt->get(i)), noise(8'000));
+  });
+  DURRA_NEEDS_MOUNTS(status);
+}
+
+// Of a file that is hostile: a run over a million regions, whose descriptors take more memory than there is.
+TEST_F(Full, a_run_beyond_all_bounds_is_no_signal) {
+  const int status = on_a_small_disk(scratch, [](const std::string& disk) {
+    const std::string there = disk + "/s.durra";
+    { open(there, small(64ull << 30)).value().put("k", "v").value(); }
+    {
+      const test::FileEdit edit(there);
+      const auto first = edit.find("k").region;
+      const auto old = edit.get<format::RegionHeader>(edit.region_at(first));
+      edit.set(edit.region_at(first),
+               format::make_region_header(edit.seed(), first, old.generation, static_cast<format::RegionType>(old.type),
+                                          edit.super().region_count - first, old.birth_ns));
+    }
+    Options o = small();
+    o.rebuild = true;
+    const auto store = open(there, o);
+    EXPECT_TRUE(store || store.error().code == Code::damaged) << outcome(store);
   });
   DURRA_NEEDS_MOUNTS(status);
 }

@@ -212,6 +212,38 @@ TEST_F(ReadOnly, nobody_rebuilds_under_a_reader) {
   EXPECT_EQ(outcome(open(path, small())), "ok");
 }
 
+// Its byte told of a reader before it knew whether it might read: a rebuild was `busy` for the sake of openers that
+// waited for that very rebuild, or that were refused.
+TEST_F(ReadOnly, who_waits_or_is_refused_is_no_reader) {
+  const auto file = os::open(path, os::Access::read_write).value();
+  auto recover = os::HeldByte::take(file, path, format::kLockRecover, 0, os::Access::read_write).value();
+  Options patient = small(Mode::read_only);
+  patient.patience = 10s;
+  std::thread waits([&] { EXPECT_EQ(outcome(open(path, patient)), "ok"); });
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(os::is_held(file, format::kLockReader).value(), 0);
+  recover.release();
+  waits.join();
+
+  patient.rebuild = true;
+  EXPECT_EQ(outcome(open(path, patient)), "read_only");
+  EXPECT_EQ(os::is_held(file, format::kLockReader).value(), 0);
+}
+
+// It changed the time of the file, so that the next opener took it for one that somebody had restored in place.
+TEST_F(ReadOnly, an_opener_who_is_refused_leaves_the_file_alone) {
+  struct stat before, after;
+  Options o = small();
+  o.rebuild = true;
+  const auto reader = open(path, small(Mode::read_only)).value();
+  ASSERT_EQ(::stat(path.c_str(), &before), 0);
+  std::this_thread::sleep_for(20ms);
+  EXPECT_EQ(outcome(open(path, o)), "busy");
+  ASSERT_EQ(::stat(path.c_str(), &after), 0);
+  EXPECT_EQ(before.st_mtim.tv_sec, after.st_mtim.tv_sec);
+  EXPECT_EQ(before.st_mtim.tv_nsec, after.st_mtim.tv_nsec);
+}
+
 TEST_F(ReadOnly, a_record_of_a_reader_outlives_it) {
   auto reader = open(path, small(Mode::read_only)).value();
   auto record = reader.get(5).value();

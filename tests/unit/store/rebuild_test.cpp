@@ -259,6 +259,37 @@ TEST_F(Damaged, a_state_word_that_does_not_check) {
   ASSERT_EQ(outcome(refused), "damaged");
 }
 
+// The mark and the identity had gone before all was judged: who asked for a rebuild of a store of which one record is
+// rotten could not open it any more.
+TEST_F(Damaged, a_rebuild_that_is_refused_changes_nothing) {
+  FileEdit(path).flip(all[300].payload_at + 100, 3);
+  const auto works = [&] {
+    const auto store = open(path, small());
+    return store ? shown(store->get("k301")) : outcome(store);
+  };
+  ASSERT_EQ(works(), noise(200, 301));
+  const std::string before = FileEdit(path).read(0, FileEdit(path).size());
+  EXPECT_EQ(outcome(open(path, rebuilding())), "damaged");
+  EXPECT_TRUE(FileEdit(path).read(0, FileEdit(path).size()) == before);
+  EXPECT_EQ(works(), noise(200, 301));
+}
+
+// A header that checks, of a run that reaches over other regions than its records do: it took them along.
+TEST_F(Rebuild, a_run_that_reaches_further_than_its_records_covers_nothing) {
+  const Contents before = make_rich();
+  const FileEdit edit(path);
+  const auto first = edit.find("7").region;
+  auto header = edit.get<format::RegionHeader>(edit.region_at(first));
+  Contents left = before;
+  for (const auto& r : edit.records())
+    if (r.region == first) left.erase(r.key.empty() ? std::to_string(r.id) : "\"" + r.key);
+  header = format::make_region_header(edit.seed(), first, header.generation,
+                                      static_cast<format::RegionType>(header.type), 3, header.birth_ns);
+  edit.set(edit.region_at(first), header);
+  const Contents after = contents(rebuilt());
+  for (const auto& [key, value] : left) ASSERT_TRUE(after.contains(key)) << key;
+}
+
 TEST_F(Damaged, garbage_beyond_synced_is_no_damage) {
   const FileEdit edit(path);
   const auto& last = all.back();

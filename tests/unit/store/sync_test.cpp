@@ -230,6 +230,16 @@ TEST_F(SyncTest, an_interval_handle_syncs_what_it_put_before_it_goes) {
   EXPECT_EQ(unsynced(store), 0u);
 }
 
+// More milliseconds than fit into nanoseconds were none at all.
+TEST_F(SyncTest, an_interval_of_centuries_is_long) {
+  timespec before, after;
+  const Store timed = open(path, with(Durability::interval, std::chrono::milliseconds::max())).value();
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+  EXPECT_LT((after.tv_sec - before.tv_sec) * 1'000'000'000 + after.tv_nsec - before.tv_nsec, 100'000'000);
+}
+
 TEST_F(SyncTest, the_thread_has_a_name_and_takes_no_signals) {
   const Store timed = open(path, with(Durability::interval)).value();
   int found = 0;

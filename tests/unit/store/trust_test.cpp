@@ -8,12 +8,17 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
+#include <semaphore>
 #include <string>
+#include <thread>
 
 #include "store/os.h"
+#include "tests/support/crash.h"
 #include "tests/support/file_edit.h"
 #include "tests/support/scratch.h"
 #include "tests/support/stores.h"
@@ -216,6 +221,40 @@ TEST_F(Trust, a_handle_that_another_outlives_leaves_no_clean_mark) {
   });
   ASSERT_EQ(status, SIGKILL);
   EXPECT_EQ(opened(), knows_places() ? Opened::same_boot : Opened::rebuilt);
+}
+
+// The last who closes has its seat for a moment after the CLEAN mark, so that who opens then is no first opener.  That
+// one left the mark as it was: after a power cut an index with torn lines would have been trusted.
+TEST_F(Trust, a_store_in_use_bears_no_clean_mark) {
+  test::Stopped closes(
+      [&] {
+        std::optional<Store> last = open(path, small()).value();
+        fill(*last);
+        std::binary_semaphore has_a_seat(0), is_closed(0);
+        std::thread other([&] {
+          last->put(7, "7").value();
+          has_a_seat.release();
+          is_closed.acquire();
+        });
+        has_a_seat.acquire();
+        test::arm();
+        last.reset();
+        test::disarm();
+        is_closed.release();
+        other.join();
+      },
+      {"close.free", 0});
+  ASSERT_TRUE(closes.reached());
+  const auto clean = [&] {
+    return test::FileEdit(path).get<std::uint64_t>(format::kControlOffset + offsetof(format::Control, clean));
+  };
+  ASSERT_EQ(clean(), format::kClean);
+  const auto next = open(path, small()).value();
+  EXPECT_EQ(stats(next).value().opened, Opened::warm);
+  EXPECT_EQ(clean(), format::kDirty);
+  EXPECT_EQ(closes.finish(), 0);
+  EXPECT_EQ(clean(), format::kDirty);
+  check(next);
 }
 
 }  // namespace
