@@ -3,12 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <set>
 #include <utility>
 #include <vector>
 
 #include "store/compact.h"
 #include "store/index.h"
 #include "store/reclaim.h"
+#include "store/region_table.h"
 #include "store/seat.h"
 #include "store/tidy.h"
 #include "tests/support/disk.h"
@@ -97,6 +99,68 @@ TEST_F(OddCompaction, regions_whose_state_has_rotted_are_left_alone) {
   expect_all();
   EXPECT_TRUE(detail::begin_compaction(handle, *seat, detail::Worth::some));
   detail::stop_compaction(handle, *seat);
+}
+
+// A compactor gave up: what it had moved is there twice.  Then the copies are moved on, behind a walk: the index names
+// neither of the places that the walk comes by, and it showed both.
+struct ThereTwice : OddCompaction {
+  static constexpr int kKeys = 1'500;
+
+  void prepare(detail::LocalSeat& seat) const {
+    detail::stop_compaction(handle, seat);
+    detail::recount(handle, seat);
+    detail::move_epoch_past(handle, shared::epoch_load(handle.space.control()));
+  }
+  void move_some_of(detail::LocalSeat& seat) const {
+    ASSERT_TRUE(detail::begin_compaction(handle, seat, detail::Worth::some));
+    while (detail::compact_some(handle, seat, 60) == detail::CompactionStep::no_room) {
+      detail::leave_region(handle, seat);
+      ASSERT_TRUE(detail::make_room(handle, seat, detail::region_room(handle), detail::Reserve::last));
+    }
+    ASSERT_TRUE(seat.compaction);
+    const auto region = seat.compaction->region;
+    detail::stop_compaction(handle, seat);
+    handle.space.descriptor(region).dead = 0;  // the next one is another one
+  }
+  ThereTwice() {
+    for (int i = 0; i < kKeys; ++i) store.put(i, value(i)).value();
+    for (int i = 0; i < kKeys; i += 3) store.put(i, value(i)).value();
+    {
+      const auto seat = detail::ExclusiveSeat::take(handle).value();
+      prepare(*seat);
+      for (int i = 0; i < 8; ++i) move_some_of(*seat);
+    }
+    for (int i = 1; i < kKeys; i += 6) store.put(i, value(i)).value();  // garbage among the copies
+    prepare(*detail::ExclusiveSeat::take(handle).value());
+  }
+  static void expect_once(Store& s) {
+    std::set<std::uint64_t> seen;
+    Records records = s.records();
+    for (Record& r : records) {
+      if (seen.empty()) {
+        EXPECT_GT(compact(s).value().regions_retired, 1u);
+      }
+      EXPECT_TRUE(seen.insert(r.id()).second) << r.id();
+    }
+    EXPECT_TRUE(records.status());
+    EXPECT_EQ(seen.size(), static_cast<std::size_t>(kKeys));
+  }
+};
+
+TEST_F(ThereTwice, and_moved_on_is_shown_once) { expect_once(store); }
+
+TEST_F(ThereTwice, and_moved_on_after_a_rebuild_is_shown_once) {
+  { const Store closed = std::move(store); }
+  Options o = small();
+  o.rebuild = true;
+  store = open(path, o).value();
+  detail::Handle& h = *detail::handle_of(store);
+  {
+    const auto seat = detail::ExclusiveSeat::take(h).value();
+    detail::recount(h, *seat);
+    detail::move_epoch_past(h, shared::epoch_load(h.space.control()));
+  }
+  expect_once(store);
 }
 
 struct OddCompactionOnADisk : OddCompaction {
