@@ -121,14 +121,13 @@ Result<Judgement> judge(Handle& h, std::uint64_t r, Survey& survey) {
   const Parse reach(space, r, header.generation, size, survey.notes);
   const std::uint64_t synced = evidence.synced ? format::untag(d.synced, word.generation) * 8 : 0;
   if (action == Action::parse_strict && reach.first_bad() < synced) return damage_at(h, r, reach.first_bad());
-  // A run whose records do not reach into its last region covers nothing; a region that its owner did not live to write
-  // to is as good as free.
-  if (reach.end() <= (header.run - 1) * space.region_size()) return over;
+  // A run without its record covers nothing; a region that its owner did not live to write to is as good as free.
   if (reach.end() == format::kRegionData) {
     const auto first = read_from<std::uint64_t>(h, begin + format::kRegionData, end);
     if (!first) return first.error();
-    if (*first == 0) return over;
+    if (header.run > 1 || *first == 0) return over;
   }
+  if (auto backed = back_descriptors(h, r + header.run - 1); !backed) return backed.error();
   const std::uint64_t kept = header.generation == word.generation ? std::min(synced, reach.first_bad()) : 0;
   return Judgement{r, header.run, true, header.generation, header, reach.end(), kept};
 }

@@ -340,8 +340,12 @@ Result<void> back_descriptors(Handle& h, std::uint64_t r) {
   const std::uint64_t begin = h.space.descriptor_offset(shared::mark_load(h.descriptors_ready));
   const std::uint64_t from = begin & ~(format::kSectionAlign - 1);
   const std::uint64_t to = std::min(offset + format::kSectionAlign, end);
-  if (auto done = os::allocate(h.file, from, to - from); !done) return done;
-  if (auto done = os::populate(h.map.base() + from, to - from); !done) return done;
+  const auto hole = os::next_hole(h.file, from);
+  if (!hole) return hole.error();
+  if (*hole < to) {  // or who opens the store, and is refused, would leave a file that changed (F9)
+    if (auto done = os::allocate(h.file, from, to - from); !done) return done;
+    if (auto done = os::populate(h.map.base() + from, to - from); !done) return done;
+  }
   shared::mark_raise(h.descriptors_ready, (to - h.space.super().descriptors_offset) / sizeof(format::Descriptor));
   return {};
 }

@@ -310,11 +310,11 @@ TEST_F(Full, a_rebuild_of_a_store_that_gave_space_back_to_a_full_disk_in_memory)
   DURRA_NEEDS_MOUNTS(status);
 }
 
-// Of a file that is hostile: a run over a million regions, whose descriptors take more memory than there is.
+// Of a file that is hostile: a run over so many regions that their descriptors take more memory than there is.
 TEST_F(Full, a_run_beyond_all_bounds_is_no_signal) {
   const int status = on_a_small_disk(scratch, [](const std::string& disk) {
     const std::string there = disk + "/s.durra";
-    { open(there, small(64ull << 30)).value().put("k", "v").value(); }
+    { open(there, small(8ull << 30)).value().put("k", "v").value(); }
     {
       const test::FileEdit edit(there);
       const auto first = edit.find("k").region;
@@ -325,8 +325,7 @@ TEST_F(Full, a_run_beyond_all_bounds_is_no_signal) {
     }
     Options o = small();
     o.rebuild = true;
-    const auto store = open(there, o);
-    EXPECT_TRUE(store || store.error().code == Code::damaged) << outcome(store);
+    EXPECT_EQ(outcome(open(there, o)), "full");
   });
   DURRA_NEEDS_MOUNTS(status);
 }

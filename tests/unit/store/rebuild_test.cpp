@@ -269,25 +269,32 @@ TEST_F(Damaged, a_rebuild_that_is_refused_changes_nothing) {
   };
   ASSERT_EQ(works(), noise(200, 301));
   const std::string before = FileEdit(path).read(0, FileEdit(path).size());
+  const auto time = std::filesystem::last_write_time(path);
   EXPECT_EQ(outcome(open(path, rebuilding())), "damaged");
+  EXPECT_EQ(std::filesystem::last_write_time(path), time) << "the next opener would rebuild";
   EXPECT_TRUE(FileEdit(path).read(0, FileEdit(path).size()) == before);
   EXPECT_EQ(works(), noise(200, 301));
 }
 
-// A header that checks, of a run that reaches over other regions than its records do: it took them along.
-TEST_F(Rebuild, a_run_that_reaches_further_than_its_records_covers_nothing) {
-  const Contents before = make_rich();
-  const FileEdit edit(path);
-  const auto first = edit.find("7").region;
-  auto header = edit.get<format::RegionHeader>(edit.region_at(first));
-  Contents left = before;
-  for (const auto& r : edit.records())
-    if (r.region == first) left.erase(r.key.empty() ? std::to_string(r.id) : "\"" + r.key);
-  header = format::make_region_header(edit.seed(), first, header.generation,
-                                      static_cast<format::RegionType>(header.type), 3, header.birth_ns);
-  edit.set(edit.region_at(first), header);
-  const Contents after = contents(rebuilt());
-  for (const auto& [key, value] : left) ASSERT_TRUE(after.contains(key)) << key;
+// Of a run, room is asked for wherever its payload may come to lie; so its records may end before its last region.  A
+// draft of the code took such a run for one that a hostile file had made longer, and gave it back.
+TEST_F(Rebuild, runs_are_kept_whatever_their_size_and_alignment) {
+  auto store = open(path, small(64_MiB)).value();
+  std::map<std::string, std::size_t> sizes;
+  for (std::size_t size = 61'000; size < 66'000; size += 56) {
+    const std::string key = "k" + std::to_string(size);
+    store.put(key, noise(size), {.align = 4096}).value();
+    sizes[key] = size;
+  }
+  for (int i = 0; i < 20; ++i) {
+    Batch b;
+    for (int k = 0; k < 3; ++k)
+      b.put("b" + std::to_string(3 * i + k), noise(20'000 + static_cast<std::size_t>(i * 100)));
+    store.put(b).value();
+  }
+  const Contents before = contents(store);
+  { const Store closed = std::move(store); }
+  EXPECT_EQ(contents(rebuilt()), before);
 }
 
 TEST_F(Damaged, garbage_beyond_synced_is_no_damage) {
