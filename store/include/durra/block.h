@@ -24,8 +24,9 @@ using Shape = std::vector<std::size_t>;
 // another's, and who still writes there damages it.  Stop at the first `evicted`.
 class Block {
  public:
-  // Creates or attaches.  `size` in bytes, at most a quarter of max_size; `align` a power of two from 8 to 4,096.
-  // Errors: `mismatch` if another type or size has the name, `invalid`, `too_large`, `full`, `read_only`, `io`.
+  // Creates or attaches.  `size` in bytes, at most a quarter of max_size; `align` a power of two from 8 to 4,096,
+  // for who creates it: who attaches gets what that one asked for.  Errors: `mismatch` if another type or size has the
+  // name, and those of put; `sync_lost` when it could not be made durable, on a disk.
   static Result<Block> open(Store&, std::string_view name, std::size_t size, std::size_t align = 64);
 
   std::span<std::byte> bytes() & noexcept { return {memory_, size_}; }

@@ -229,7 +229,8 @@ class Store {
   // (a block has the name), full (no seat, or too many Records are held), io and busy (only read-only handles).
   Result<Record> get(Key) const;
   // The previous version, if any, is superseded.  Errors: full, too_large, invalid, read_only, forked, evicted,
-  // damaged.  `sync_lost`, only with a durability: the record is there for everybody, but may not survive a power cut.
+  // damaged, io, unsupported (a durability that this handle or file system cannot keep).  `sync_lost`, only with a
+  // durability: the record is there for everybody, but may not survive a power cut.
   Result<Stamp> put(Key, Bytes, const Put& = {});
   Result<void> erase(Key);  // `not_found` if it was not there
   // An event: put under a fresh key "log/…" that nobody else ever writes.  The keys of one thread sort in the order of
@@ -284,7 +285,8 @@ class Store {
   Result<Record> wait(Key, Stamp seen, Duration patience) const;
   // Everything that anyone put before this call survives a power cut when it returns.  Those who sync at the same time,
   // in all processes, share a flush.  `sync_lost`: a flush has failed, here or elsewhere, and none is believed any more
-  // until the file was copied (durra backup) or the machine restarted.  Also: unsupported (tmpfs), read_only, forked.
+  // until the file was copied (durra backup) or the machine restarted.  Also: unsupported (tmpfs), read_only, forked,
+  // evicted, full (no seat), io.
   Result<void> sync();
 
  private:
@@ -311,8 +313,8 @@ class Tail {
   static Result<Tail> from_now(Store&, std::string_view key_prefix = {});
   // The next version; Record::erased() says whether it is an erase.  `timeout` when nothing came.  `damaged`, once for
   // each place, when something could not be read and there is nothing else.  `full` when too many Records are held
-  // (as get); the next call gives what this one could not.  Between two calls less than a second apart
-  // it keeps what it is about to show in place, as a Snapshot does.
+  // (as get); the next call gives what this one could not.  It keeps what it is about to show in place, as a Snapshot
+  // does, until a call that comes more than a second after it was collected: do not leave a Tail lie about.
   Result<Record> next(Duration patience);
   // A put: the position behind the last record that next() gave.  `invalid` without a name; `busy` when the name was
   // lost (to who took this process for dead); else as put.
