@@ -30,6 +30,7 @@ inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
 // Words of the kernel, behind those of the file.
 enum KernelWord : std::uint32_t {
   kFileSize,
+  kReaders,    // which epochs read-only openers have locked (os.cpp)
   kAnswers,    // + player: how many of his operations have returned
   kLocks = 8,  // + n: who holds the n-th byte that can be locked (os.cpp)
 };

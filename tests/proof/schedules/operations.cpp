@@ -172,18 +172,43 @@ void old_snapshot(Participant& p, unsigned) {
   p.snapshot.reset();
 }
 
+std::array<std::uint32_t, kKeys> scanned(Store& s) {
+  std::array<std::uint32_t, kKeys> values{};
+  auto records = s.records("key");
+  for (Record& r : records)
+    for (const KeyName k : {kA, kB, kC})
+      if (r.key() == keys[k]) {
+        if (values[k] != 0) complain("a scan shows a key twice");
+        values[k] = static_cast<std::uint32_t>(r.as<std::uint64_t>().value());
+      }
+  must(records.status(), "scan");
+  return values;
+}
+
 void scan(Participant& p, unsigned player) {
   noted(player, Call{}, [&](Call& c) {
-    std::array<std::uint32_t, kKeys> values{};
-    auto records = p.store->records("key");
-    for (Record& r : records)
-      for (const KeyName k : {kA, kB, kC})
-        if (r.key() == keys[k]) {
-          if (values[k] != 0) complain("a scan shows a key twice");
-          values[k] = static_cast<std::uint32_t>(r.as<std::uint64_t>().value());
-        }
-    must(records.status(), "scan");
+    const auto values = scanned(*p.store);
     for (const KeyName k : {kA, kB, kC}) c.sees(k, values[k]);
+  });
+}
+
+// Who may not write has no instant: what he is shown of each key is judged by itself.
+void prepare_reader(Participant& p) {
+  p.store.reset();
+  auto s = durra::open("/store", {.mode = Mode::read_only});
+  must(s, "open");
+  p.store = *std::move(s);
+}
+void reader_scan(Participant& p, unsigned player) {
+  noted(player, Call{}, [&](Call& a) {
+    noted(player, Call{}, [&](Call& b) {
+      noted(player, Call{}, [&](Call& c) {
+        const auto values = scanned(*p.store);
+        a.sees(kA, values[kA]);
+        b.sees(kB, values[kB]);
+        c.sees(kC, values[kC]);
+      });
+    });
   });
 }
 
@@ -205,12 +230,17 @@ void with_seat(Participant& p, F&& does) {
   does(p.handle(), **seat);
 }
 
+bool compact_one(Handle& h, detail::LocalSeat& seat) {
+  if (!detail::begin_compaction(h, seat, detail::Worth::some)) return false;
+  const auto end = detail::finish_compaction(h, seat);
+  if (!end || *end == detail::CompactionStep::given_up) complain("a compaction was given up");
+  return true;
+}
 void compact(Participant& p, unsigned) {
-  with_seat(p, [](Handle& h, detail::LocalSeat& seat) {
-    if (!detail::begin_compaction(h, seat, detail::Worth::some)) return;
-    const auto end = detail::finish_compaction(h, seat);
-    if (!end || *end == detail::CompactionStep::given_up) complain("a compaction was given up");
-  });
+  with_seat(p, [](Handle& h, detail::LocalSeat& seat) { (void)compact_one(h, seat); });
+}
+void move_on(Participant& p, unsigned) {
+  with_seat(p, [](Handle& h, detail::LocalSeat& seat) { (void)(compact_one(h, seat) && compact_one(h, seat)); });
 }
 
 void compact_all(Participant& p, unsigned) {
@@ -280,7 +310,8 @@ void prepare_named_tail(Participant& p) {
 void tail_save(Participant& p, unsigned) { must(p.tail->save(), "save"); }
 
 const Needs kFull{.full_leaf = true}, kCold{.cold = true}, kAdopts{.cold = true, .partial = true},
-    kBlocks{.blocks = true}, kRetired{.retired = true}, kDeadBatch{.ghost = "batch.5"}, kDeadPut{.ghost = "put.5"};
+    kBlocks{.blocks = true}, kRetired{.retired = true}, kDeadBatch{.ghost = "batch.5"}, kDeadPut{.ghost = "put.5"},
+    kTwice{.twice = true};
 
 }  // namespace
 
@@ -302,6 +333,8 @@ const std::vector<Play>& plays() {
       {"snapshot", {}, nullptr, snapshot},
       {"old_snapshot", {}, prepare_old_snapshot, old_snapshot},
       {"scan", {}, nullptr, scan},
+      {"reader_get", {}, prepare_reader, get_twice},
+      {"reader_scan", {}, prepare_reader, reader_scan},
       {"wait", {}, nullptr, wait_for_a},
       {"append", {}, nullptr, append},
       {"grow", kFull, nullptr, put_key<kG>},
@@ -321,6 +354,7 @@ const std::vector<Play>& plays() {
       {"reap", kDeadPut, nullptr, reap},
       {"reap_batch", kDeadBatch, nullptr, reap},
       {"compact_all", {}, nullptr, compact_all},
+      {"move_on", kTwice, nullptr, move_on},
   };
   return all;
 }

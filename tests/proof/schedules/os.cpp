@@ -26,7 +26,22 @@ constexpr std::uint64_t kBegan = 1'700'000'000'000'000'000u;  // UTC, when all o
 // A lock says who has it alone (his number + 1), or has a bit for each who shares it.  Holds of blocks are one lock.
 constexpr Word kShared = 1ull << 32;
 
-// Which kernel word says who holds the byte.  Bytes of epochs are never held here: nobody opens read-only.
+// The first epochs, as bits of one word, for the kernel answers for a range of bytes at once.
+constexpr unsigned kEpochs = 64 / kFibers;
+Word epoch_bit(std::uint64_t epoch, unsigned fiber) noexcept {
+  if (epoch >= kEpochs) std::abort();
+  return Word{1} << (epoch * kFibers + fiber);
+}
+bool is_epoch(std::uint64_t byte) noexcept { return byte >= format::kLockEpoch && byte < format::kLockSeats; }
+
+void change_readers(Word clear, Word set) noexcept {
+  for (;;) {
+    const Word now = scheduler.kernel_load(kReaders);
+    if (scheduler.kernel_change(kReaders, now, (now & ~clear) | set)) return;
+  }
+}
+
+// Which kernel word says who holds the byte, unless it is that of an epoch.
 std::uint32_t lock_of(std::uint64_t byte) noexcept {
   if (byte >= format::kLockSeats && byte < format::kLockSeats + kSeats)
     return kLocks + static_cast<std::uint32_t>(byte - format::kLockSeats);
@@ -75,6 +90,10 @@ void release_locks_of(unsigned player) noexcept {
       scheduler.kernel_force(player, kLocks + n, 0);
     else if ((now & kShared << player) != 0)
       scheduler.kernel_force(player, kLocks + n, now & ~(kShared << player));
+  if (player >= kFibers) return;
+  Word readers = memory.kernel(kReaders);
+  for (std::uint64_t epoch = 0; epoch < kEpochs; ++epoch) readers &= ~epoch_bit(epoch, player);
+  if (readers != memory.kernel(kReaders)) scheduler.kernel_force(player, kReaders, readers);
 }
 
 }  // namespace durra::schedules
@@ -177,6 +196,7 @@ Result<Mapping> map_apart(const File& f, std::uint64_t, std::uint64_t byte, Acce
 
 // ---- Locks ----------------------------------------------------------------------------------------------------------
 Result<std::uint8_t> try_lock(const File&, std::uint64_t byte, Lock kind) {
+  if (is_epoch(byte)) return change_readers(0, epoch_bit(byte - format::kLockEpoch, scheduler.player())), 1;
   const std::uint32_t lock = lock_of(byte);
   if (kind == Lock::exclusive) return scheduler.kernel_change(lock, 0, scheduler.player() + 1);
   for (;;) {
@@ -186,14 +206,16 @@ Result<std::uint8_t> try_lock(const File&, std::uint64_t byte, Lock kind) {
   }
 }
 void unlock(const File&, std::uint64_t byte) noexcept {
+  if (is_epoch(byte)) return change_readers(epoch_bit(byte - format::kLockEpoch, scheduler.player()), 0);
   const std::uint32_t lock = lock_of(byte);
   for (;;) {
     const Word now = scheduler.kernel_load(lock);
     if (scheduler.kernel_change(lock, now, now < kShared ? 0 : now & ~(kShared << scheduler.player()))) return;
   }
 }
-Result<std::uint8_t> is_held(const File&, std::uint64_t byte, std::uint64_t, Lock) {
-  if (byte == format::kLockEpoch) return 0;
+// Of epochs: those from the first on.
+Result<std::uint8_t> is_held(const File&, std::uint64_t byte, std::uint64_t size, Lock) {
+  if (byte == format::kLockEpoch) return (scheduler.kernel_load(kReaders) & (epoch_bit(size, 0) - 1)) != 0;
   return scheduler.kernel_load(lock_of(byte)) != 0;
 }
 

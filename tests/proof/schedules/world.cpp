@@ -64,6 +64,18 @@ void fill_region(Store& s, detail::Handle& h) {
   detail::leave_region(h, **seat);
 }
 
+// A compaction that was given up: what it has moved is there twice, and beside the copies is garbage.
+void give_up_compaction(Store& s, detail::Handle& h) {
+  {
+    auto seat = detail::ExclusiveSeat::take(h);
+    check(detail::begin_compaction(h, **seat, detail::Worth::some), "no victim");
+    check(detail::compact_some(h, **seat, 3) == detail::CompactionStep::going_on, "it was not long enough");
+    detail::stop_compaction(h, **seat);
+  }
+  fill_region(s, h);
+  detail::move_epoch_past(h, shared::epoch_load(h.space.control()));
+}
+
 // The oldest participant: he makes everything that was there before.
 void make_store(const Needs& needs) {
   open_as(kObserver);
@@ -94,6 +106,7 @@ void make_store(const Needs& needs) {
   }
   // A region of his own, in use, in which nothing was superseded yet.
   check(s.put("elder", "1") && put(s, kB, 2), "put");
+  if (needs.twice) give_up_compaction(s, h);
   if (needs.full_leaf) {
     const auto full = [&] {
       return find_for_change(h, detail::view(h, Key(keys[kG]))).found == detail::Found::crowded;
@@ -137,31 +150,34 @@ void die_there(const char* step) {
   if (ghost_ends_at != nullptr && std::strcmp(step, ghost_ends_at) == 0) Fiber::leave();
 }
 
-bool haunt(const char* step) {
-  ghost_ends_at = step;
-  step_hook.store(&die_there);
-  const bool of_batch = std::strncmp(step, "batch", 5) == 0;
-  Call c;
-  if (of_batch)
-    c.puts(kA, 900).puts(kB, 901);
-  else
-    c.puts(kA, 900);
+void batch_until_death(Store& s) {
+  const std::uint64_t values[2] = {900, 901};
+  calls[kPlayers].call[0] = Call{}.puts(kA, 900).puts(kB, 901);
   calls[kPlayers].count = 1;
-  calls[kPlayers].call[0] = c;
+  Batch b;
+  b.put(std::string_view(keys[kA]), bytes_of(values[0])).put(std::string_view(keys[kB]), bytes_of(values[1]));
+  (void)s.put(b);
+}
+
+void put_until_death(Store& s) {
+  calls[kPlayers].call[0] = Call{}.puts(kA, 900);
+  calls[kPlayers].count = 1;
+  (void)put(s, kA, 900);
+}
+
+bool haunt(const char* step) {
+  const std::string_view name(step);
+  ghost_ends_at = nullptr;
+  step_hook.store(&die_there);
   const bool good = scheduler.alone(kGhost, [&] {
-    ghost_ends_at = nullptr;
     open_as(kGhost);
     Store& s = *participants[kGhost]->store;
     check(s.put("ghost", "1"), "put");
     ghost_ends_at = step;
-    if (of_batch) {
-      Batch b;
-      const std::uint64_t values[2] = {900, 901};
-      b.put(std::string_view(keys[kA]), bytes_of(values[0])).put(std::string_view(keys[kB]), bytes_of(values[1]));
-      (void)s.put(b);
-    } else {
-      (void)put(s, kA, 900);
-    }
+    if (name.starts_with("batch"))
+      batch_until_death(s);
+    else
+      put_until_death(s);
     complain("the ghost did not die");
   });
   step_hook.store(nullptr);
@@ -174,6 +190,7 @@ Needs all_needs(const std::vector<const Play*>& plays) {
   for (const Play* p : plays) {
     all.full_leaf |= p->needs.full_leaf;
     all.retired |= p->needs.retired;
+    all.twice |= p->needs.twice;
     all.partial |= p->needs.partial;
     all.blocks |= p->needs.blocks;
     if (p->needs.ghost != nullptr) all.ghost = p->needs.ghost;

@@ -79,6 +79,7 @@ struct Needs {
   bool partial = false;         // and there is one to be had
   bool blocks = false;          // there is a region of blocks, with room
   bool retired = false;         // a region is RETIRED
+  bool twice = false;           // A is there twice, and can be moved on
   const char* ghost = nullptr;  // somebody died at this step, of a batch of A and B or of a put of A
 };
 struct Play {
