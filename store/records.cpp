@@ -15,13 +15,19 @@ void note(RecordsState& s, std::uint64_t offset, format::Why why) noexcept {
   if (!s.status) s.status = Error{Code::damaged, 0, offset, why};
 }
 
+// What lies in a region that cannot be noted: nothing older is shown for it.
+void doubt(RecordsState& s, std::uint64_t r, format::Why why) noexcept {
+  s.extents[r].in_doubt = true;
+  note(s, s.handle->space.descriptor_offset(r), why);
+}
+
 // Notes where region r has records, and returns how many regions it covers.
 std::uint64_t note_extent(RecordsState& s, std::uint64_t r, std::uint64_t epoch) {
   const Space& space = s.handle->space;
   format::Descriptor& d = space.descriptor(r);
   const std::uint64_t state = shared::state_load(d.state);
   if (!format::intact(state) || is_gone(d)) {
-    note(s, space.descriptor_offset(r), "region state: checksum mismatch");
+    doubt(s, r, "region state: checksum mismatch");
     return 1;
   }
   const auto w = format::unpack(state);
@@ -34,15 +40,15 @@ std::uint64_t note_extent(RecordsState& s, std::uint64_t r, std::uint64_t epoch)
   const std::uint64_t settled = shared::tail_load(d.settled);
   const std::uint64_t tail = shared::tail_load(d.tail);
   if (tail < format::kRegionData || tail > regions * space.region_size()) {
-    note(s, space.descriptor_offset(r), "tail is outside the region");
+    doubt(s, r, "tail is outside the region");
     return 1;
   }
+  const std::uint64_t base = space.region_offset(r);
+  s.extents[r] = {base + format::kRegionData, base + tail, base + settled, base + format::kRegionData};
   // Twice: somebody may be adopting it, or leaving it, while the two words are read.
   if (!ends_agree(w, d) && shared::state_load(d.state) == state && !ends_agree(w, d) &&
       shared::state_load(d.state) == state)
-    note(s, space.descriptor_offset(r), "tail and settled disagree");
-  const std::uint64_t base = space.region_offset(r);
-  s.extents[r] = {base + format::kRegionData, base + tail, base + settled, base + format::kRegionData, false};
+    doubt(s, r, "tail and settled disagree");
   return regions;
 }
 
@@ -126,6 +132,12 @@ bool is_place_of(RecordsState& s, const RecordRef& r, std::uint64_t stamp, const
 // The same for a walk without an instant.
 bool is_met(const RecordsState& s, const RecordRef& r) { return in_extents(s, r) && !s.unpublished.contains(r.at); }
 
+// Whether what should be met here may have been passed over for damage, of which the status tells.
+bool is_in_doubt(const RecordsState& s, const RecordRef& r) noexcept {
+  const std::uint64_t region = s.handle->space.home_of(r.at);
+  return region < s.extents.size() && s.extents[region].in_doubt;
+}
+
 // Lists the versions that the walk meets in a region, as far as they have their stamps by now or never get any.
 void list(RecordsState& s, std::uint64_t region) {
   auto& extent = s.extents[region];
@@ -158,7 +170,7 @@ bool meets_source_of(RecordsState& s, const RecordRef& copy, std::uint64_t stamp
 Shown newest_noted(RecordsState& s, const RecordRef& head, std::uint64_t asked) {
   Shown now = resolve(*s.handle, head);
   std::uint64_t above = ~std::uint64_t{0};
-  while (now.why == nullptr && now.record && !is_met(s, now.record)) {
+  while (now.why == nullptr && now.record && !is_met(s, now.record) && !is_in_doubt(s, now.record)) {
     const std::uint64_t stamp = shared::stamp_load(now.record.header->stamp);
     if (now.record.shape.relocated && (stamp == asked || meets_source_of(s, now.record, stamp))) break;
     const std::uint64_t prev = shared::prev_load(now.record.header->prev);

@@ -47,6 +47,7 @@ struct RecordsState {
     std::uint64_t settled = 0;         // copies from here on are not in place yet: their sources are
     std::uint64_t listed = 0;          // as far as it is in `listed`
     bool has_moved = false;            // something was moved out of it: a version may be here and elsewhere
+    bool in_doubt = false;             // its state, tail or settled is damaged
   };
   // What was shown in regions that something was moved out of, by tag and stamp: its place.  They come first.
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> shown_first;

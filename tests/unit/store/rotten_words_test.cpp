@@ -13,6 +13,8 @@
 #include "store/batch.h"
 #include "store/handle.h"
 #include "store/index.h"
+#include "store/region_table.h"
+#include "store/seat.h"
 #include "tests/support/scratch.h"
 #include "tests/support/stores.h"
 
@@ -76,6 +78,37 @@ TEST_F(RottenWords, a_stamp_is_not_made_right_by_moving_its_record) {
     stamp = was;
     EXPECT_TRUE(verify(path_).value().damage.empty()) << rot;
   }
+}
+
+// Without an instant a walk passes over what came since it began, by its place: what lies in a region that nobody can
+// walk through was taken for that, and what it had replaced was shown, though with an error in the end.
+TEST_F(RottenWords, who_only_reads_is_shown_nothing_older_for_what_lies_in_a_rotten_region) {
+  const std::string path = scratch_ / "two.durra";
+  Store store = open(path, test::small()).value();
+  detail::Handle& h = *detail::handle_of(store);
+  const auto leave = [&h] { detail::leave_region(h, *detail::ExclusiveSeat::take(h).value()); };
+  store.put("k", "old").value();
+  for (int i = 0; i < 50; ++i) store.put("filler", std::string(2'000, 'x')).value();  // more than a region
+  store.put("k", "new").value();
+  leave();
+  const auto newest = detail::find(h, detail::view(h, Key("k"))).record;
+  format::Descriptor& d = h.space.descriptor(h.space.home_of(newest.at));
+  const Store reader = open(path, test::small(Mode::read_only)).value();
+  const auto shows = [&] {
+    std::string all;
+    Records records = reader.records("k");
+    for (const Record& r : records) all += r.str() + " ";
+    return all + (records.status() ? "" : "<damaged>");
+  };
+  EXPECT_EQ(shows(), "new ");
+  const std::pair<std::uint64_t*, std::uint64_t> rots[] = {
+      {&d.tail, format::kRegionData}, {&d.tail, 1ull << 40}, {&d.state, d.state ^ 1ull << 60}};
+  for (const auto& [word, rot] : rots) {
+    const std::uint64_t was = std::exchange(*word, rot);
+    EXPECT_EQ(shows(), "<damaged>") << rot;
+    *word = was;
+  }
+  EXPECT_EQ(shows(), "new ");
 }
 
 TEST_F(RottenWords, a_clock_near_its_end_is_damage) {
