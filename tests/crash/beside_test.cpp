@@ -75,6 +75,21 @@ TEST_F(Beside, what_was_seen_of_a_batch_is_there_for_a_rebuild) {
   }
 }
 
+// The same of a single record: whoever is shown it writes the check that its writer had not come to.
+TEST_F(Beside, what_was_seen_of_a_put_is_there_for_a_rebuild) {
+  const Operation op = operation("put_new");
+  for (const char* step : {"put.5", "fill.1"}) {
+    SCOPED_TRACE(step);
+    auto survivor = make(w, op);
+    ASSERT_TRUE(ends_at([&] { op.run(w); }, {step, 0}));
+    ASSERT_EQ(look(*survivor, op.key), op.after);
+    const Store rebuilt = copy_of_now();
+    EXPECT_EQ(look(rebuilt, op.key), op.after);
+    survivor.reset();
+    std::filesystem::remove(w.path);
+  }
+}
+
 struct BesideAFlusher : Beside {
   const TmpfsIsADisk on_a_disk;
   Store store = open(w.path, small_store()).value();

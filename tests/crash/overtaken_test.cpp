@@ -395,6 +395,10 @@ TEST_F(Overtaken, a_scan_that_began_before_a_region_was_retired_reads_it_to_its_
   ASSERT_TRUE(compactor.reached());
   detail::Handle& h = *detail::handle_of(store);
   detail::move_epoch_past(h, shared::epoch_load(h.space.control()));
+  // Of another region somebody had begun to move something too: the walk is there when the victim goes.
+  format::Descriptor& other = h.space.descriptor(0);
+  shared::dead_mark_store(other.may_hold_dead,
+                          format::moved_from(format::generation_of(shared::state_load(other.state))));
   Records all = store.records();
   std::size_t seen = 0;
   auto record = all.begin();  // it has noted what it will walk through

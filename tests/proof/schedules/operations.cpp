@@ -255,6 +255,12 @@ void free_regions(Participant& p, unsigned) {
   (void)detail::free_retired(p.handle());
 }
 
+// A region's life comes to its end.
+void recycle(Participant& p, unsigned player) {
+  compact(p, player);
+  free_regions(p, player);
+}
+
 void sweep(Participant& p, unsigned) {
   with_seat(p, [](Handle& h, detail::LocalSeat& seat) {
     (void)detail::sweep(h, seat, std::chrono::nanoseconds(0), std::chrono::microseconds(400));
@@ -355,6 +361,7 @@ const std::vector<Play>& plays() {
       {"reap_batch", kDeadBatch, nullptr, reap},
       {"compact_all", {}, nullptr, compact_all},
       {"move_on", kTwice, nullptr, move_on},
+      {"recycle", {}, nullptr, recycle},
   };
   return all;
 }
