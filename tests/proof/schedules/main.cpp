@@ -42,7 +42,7 @@ std::vector<Scene> scenes(const Amount& amount) {
         if (amount.threes != 0 && std::string(a) <= b && std::string(b) <= c)
           all.push_back({{play_named(a), play_named(b), play_named(c)}, 0, 3, amount.threes});
   // Who walks through all of it beside two who change and move.
-  const char* const kMovers[] = {"puts", "erase", "batch", "compact", "compact_all", "move_on"};
+  const char* const kMovers[] = {"puts", "erase", "batch", "recycle", "move_on"};
   for (const char* walk : {"scan", "reader_scan"})
     for (const char* a : kMovers)
       for (const char* b : kMovers)
