@@ -27,7 +27,8 @@ void leave_clean(Handle& h) {
 
 void leave_seats(Handle& h) noexcept {
   const auto count = shared::mark_load(h.seats.count);
-  for (std::uint64_t i = 0; i < count; ++i) leave_seat(*h.seats.list[i].load());
+  for (std::uint64_t i = 0; i < count; ++i)
+    if (LocalSeat& s = *h.seats.list[i].load(); !s.byte.is_lost()) leave_seat(s);  // that of a successor stays
 }
 
 // Step 1: who is the last leaves the file CLEAN.
@@ -56,7 +57,7 @@ void mark_identity(Handle& h, format::Identity now) noexcept {
 
 void close_in_order(Handle& h) noexcept {
   forget_homes(h.id);
-  if (!h.joined || h.lost_files()) return leave_seats(h);
+  if (!h.joined || h.lost_files() || h.has_lost_a_seat()) return leave_seats(h);
   try {
     leave_file(h);
   } catch (const std::bad_alloc&) {  // DIRTY, as after a death

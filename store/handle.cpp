@@ -15,21 +15,18 @@ namespace {
 
 std::atomic<std::uint64_t> next_id{1};
 
-// Where locks go with descriptors, whoever closed them is taken for dead: its seats and regions are others' now, or at
-// any moment.
-bool is_evicted(const Handle& h) noexcept {
-  return shared::mark_load(h.locks_by_descriptor) != 0 && h.lost_files().has_value();
+template <class Is>
+bool is_any_seat(const Handle& h, Is is) noexcept {
+  const auto end = h.seats.list.begin() + static_cast<std::ptrdiff_t>(shared::mark_load(h.seats.count));
+  return std::any_of(h.seats.list.begin(), end, [&](const auto& seat) { return is(*seat.load()); });
 }
 
-// Whether a pin's seat is a successor's now, and the pin with it.
-bool is_lost(const Handle& h, const std::uint64_t* cell) noexcept {
-  const auto count = shared::mark_load(h.seats.count);
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const LocalSeat& s = *h.seats.list[i].load();
-    if (std::any_of(s.shared->pins.begin(), s.shared->pins.end(), [&](const auto& c) { return &c == cell; }))
-      return detail::is_lost(h, s);
-  }
-  return false;
+// Whether a pin's seat is a successor's now, and the pin with it.  Apart: inlined, it costs each get four instructions.
+[[gnu::noinline]] bool is_lost(const Handle& h, const std::uint64_t* cell) noexcept {
+  return is_any_seat(h, [&](const LocalSeat& s) {
+    const auto& pins = s.shared->pins;
+    return cell >= &pins.front() && cell <= &pins.back() && detail::is_lost(h, s);
+  });
 }
 
 }  // namespace
@@ -61,6 +58,11 @@ std::optional<Error> Handle::lost_files() const noexcept {
   return Error{Code::io, EBADF, 0, "this process closed the store's descriptors; open it again"};
 }
 
+bool Handle::has_lost_a_seat() const noexcept {
+  const bool can_be = shared::mark_load(locks_by_descriptor) != 0;
+  return can_be && is_any_seat(*this, [](const LocalSeat& s) { return s.byte.is_lost(); });
+}
+
 std::optional<Error> Handle::why_no_write() const noexcept {
   if (auto no = refuse_read()) return no;
   return Error{Code::read_only, 0, 0, "the handle was opened read-only"};
@@ -83,7 +85,7 @@ void Handle::release_pin(Handle* h, std::uint64_t* cell, std::uint64_t count) no
 void Handle::begin_teardown() noexcept {
   sync_thread.reset();  // a last flush; nothing is put any more
   // It changes nothing of its successor's, and stays: nobody counts its Records any more.
-  if (is_evicted(*this)) return forget_homes(id);
+  if (has_lost_a_seat()) return forget_homes(id);
   const auto count = shared::mark_load(seats.count);
   shared::refer(busy_cells);
   const auto mark = [this](std::uint64_t& cell) {

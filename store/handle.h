@@ -141,6 +141,9 @@ struct Handle {
   bool forked() const noexcept { return cookie != os::fork_cookie(); }
   // Null, or `io` after a closefrom(): whatever has the descriptors' numbers now is not written to, locked or closed.
   std::optional<Error> lost_files() const noexcept;
+  // Where locks go with descriptors, whoever closed one is taken for dead: the seat and its region are others' now, or
+  // at any moment.
+  bool has_lost_a_seat() const noexcept;
 
   void refer() noexcept { shared::refer(refs); }
   static void unrefer(Handle*) noexcept;                                                   // may tear down

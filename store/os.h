@@ -189,6 +189,7 @@ class HeldByte {
   ~HeldByte() { release(); }
   explicit operator bool() const noexcept { return static_cast<bool>(page_); }
   bool by_descriptor() const noexcept { return static_cast<bool>(file_); }  // overlayfs: lost if somebody closes it
+  bool is_lost() const noexcept;                                            // somebody did
   void release() noexcept;                                                  // unlocks at once
   void forget() noexcept;                                                   // in a forked child
 

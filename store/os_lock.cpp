@@ -183,6 +183,8 @@ HeldByte& HeldByte::operator=(HeldByte&& o) noexcept {
   return *this;
 }
 
+bool HeldByte::is_lost() const noexcept { return file_ && !still_ours(file_); }
+
 void HeldByte::release() noexcept {
   if (file_ && still_ours(file_)) {
     auto everything = lock_of(F_UNLCK, 0, 0);  // at once, even if a raw clone of this process has the descriptor too

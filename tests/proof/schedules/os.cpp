@@ -230,6 +230,7 @@ HeldByte& HeldByte::operator=(HeldByte&& o) noexcept {
   page_ = std::move(o.page_);
   return *this;
 }
+bool HeldByte::is_lost() const noexcept { return false; }  // nobody here closes what is another's
 void HeldByte::release() noexcept {
   if (page_) unlock(file_, page_.size());
   page_ = Mapping{};

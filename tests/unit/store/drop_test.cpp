@@ -5,6 +5,7 @@
 #include <csignal>
 #include <set>
 
+#include "store/index.h"
 #include "store/step.h"
 #include "tests/support/disk.h"
 #include "tests/support/file_edit.h"
@@ -187,6 +188,38 @@ TEST_F(Drop, of_a_large_array_leaves_the_chunks_of_one_made_again_meanwhile) {
   other.reset();
   ASSERT_TRUE(made);
   EXPECT_EQ(keys(), (std::set<std::string>{"a/keep"})) << "the one made again was dropped, whole";
+}
+
+// One of them changes, so each is erased for itself; another has rotted by then, and what is named by nobody stays.
+TEST_F(Drop, of_a_large_array_stops_at_a_chunk_that_rots_meanwhile) {
+  make_large_array();
+  static std::optional<Store> other;
+  other = open_store();
+  static std::uint32_t* rots;
+  detail::Handle& h = *detail::handle_of(s);
+  rots = &detail::find(h, detail::view(h, Key("a/0"))).record.header->head_check;
+  enum class Stage { before, changing, changed, rotten };
+  static Stage stage;
+  stage = Stage::before;
+  step_hook = [](const char* name) {
+    const std::string_view step(name);
+    if (stage == Stage::before && step == "batch.2") {
+      stage = Stage::changing;
+      other->put("a/1", "user's").value();
+      stage = Stage::changed;
+    } else if (stage == Stage::changed && step == "put.3") {
+      stage = Stage::rotten;
+      *rots ^= 1;
+    }
+  };
+  EXPECT_EQ(outcome(drop(s, "a")), "damaged");
+  step_hook = nullptr;
+  other.reset();
+  ASSERT_EQ(stage, Stage::rotten);
+  EXPECT_EQ(outcome(ChunkedArray<float>::open(s, "a", {kMany}, {1}, -1)), "mismatch") << "still the one with fill 0";
+  *rots ^= 1;
+  EXPECT_EQ(outcome(drop(s, "a")), "ok");
+  EXPECT_TRUE(keys().empty());
 }
 
 // Where a scan ended on damage, what it did not come to would be left without its head.

@@ -12,10 +12,12 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "store/os.h"
+#include "store/step.h"
 #include "tests/support/faults.h"
 #include "tests/support/file_edit.h"
 #include "tests/support/scratch.h"
@@ -147,6 +149,20 @@ TEST_F(Full, a_store_of_small_records_that_is_full_to_the_brim_survives_a_rebuil
   EXPECT_GT(erased_of_all, 0);
 }
 
+// Small records of random keys until the store is full; the keys.
+std::vector<std::uint64_t> fill_by_turns(std::vector<Store>& stores, std::mt19937_64& random) {
+  std::vector<std::uint64_t> keys;
+  const std::string payload(random() % 20, 'x');
+  for (std::size_t i = 0, refused = 0; refused < 30; ++i) {
+    const std::uint64_t key = random();
+    if (stores[i % stores.size()].put(key, payload))
+      keys.push_back(key);
+    else
+      ++refused;
+  }
+  return keys;
+}
+
 // The index of a rebuild grows in another order than the first one did: where the reserve was used up by erases it once
 // found no room, and the store could not be opened any more.
 TEST_F(Full, whatever_filled_a_store_it_can_be_rebuilt) {
@@ -159,14 +175,7 @@ TEST_F(Full, whatever_filled_a_store_it_can_be_rebuilt) {
     {
       std::vector<Store> stores;
       for (int i = 0; i < 3; ++i) stores.push_back(open(file, o).value());
-      const std::string payload(random() % 20, 'x');
-      for (std::size_t i = 0, refused = 0; refused < 30; ++i) {
-        const std::uint64_t key = random();
-        if (stores[i % 3].put(key, payload))
-          keys.push_back(key);
-        else
-          ++refused;
-      }
+      keys = fill_by_turns(stores, random);
       while (erased < keys.size() && stores[0].erase(keys[erased])) ++erased;
     }
     o.rebuild = true;
@@ -176,6 +185,40 @@ TEST_F(Full, whatever_filled_a_store_it_can_be_rebuilt) {
       ASSERT_EQ(static_cast<bool>(rebuilt->get(keys[i])), i >= erased) << round << ": " << i;
     std::filesystem::remove(file);
   }
+}
+
+// Who makes room in a full store dies in the middle of it: versions that it had moved are there twice, also where the
+// rebuild finds no room for an index that grows.
+TEST_F(Full, whoever_died_making_room_it_can_be_rebuilt) {
+  std::mt19937_64 random(20);
+  int rebuilt_ones = 0;
+  for (int round = 0; round < 60; ++round) {
+    static std::string file, killed;
+    static int moved;
+    file = scratch / std::to_string(round), killed = file + ".killed", moved = 0;
+    const Options o = small((8 + random() % 50) * 64_KiB);
+    {
+      std::vector<Store> stores;
+      for (int i = 0; i < 3; ++i) stores.push_back(open(file, o).value());
+      const auto keys = fill_by_turns(stores, random);
+      step_hook = [](const char* step) {
+        if (std::string_view(step) == "compact.swing" && ++moved == 20) std::filesystem::copy_file(file, killed);
+      };
+      for (std::size_t i = 0; i < keys.size() && stores[0].erase(keys[i]);) ++i;
+      step_hook = nullptr;
+    }
+    std::filesystem::remove(file);
+    if (moved < 20) continue;
+    const auto rebuilt = open(killed, o);
+    ASSERT_EQ(outcome(rebuilt), "ok") << round << ": " << rebuilt.error().message();
+    std::set<std::uint64_t> seen;
+    for (const Record& r : rebuilt->records()) ASSERT_TRUE(seen.insert(r.id()).second) << round << ": twice";
+    EXPECT_EQ(stats(*rebuilt).value().live_records, seen.size());
+    EXPECT_TRUE(verify(killed).value().damage.empty());
+    std::filesystem::remove(killed);
+    ++rebuilt_ones;
+  }
+  EXPECT_GT(rebuilt_ones, 5);
 }
 
 // ---- The disk -------------------------------------------------------------------------------------------------------

@@ -1,20 +1,35 @@
 // On overlayfs a seat is held by a descriptor, and goes with it: others take the seat for a dead one's.  Whoever had it
 // is told at its next call, and changes nothing that is others' now, also when it is closed.
 #include <durra/care.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <optional>
+#include <set>
 
 #include "store/handle.h"
+#include "store/index.h"
 #include "tests/support/scratch.h"
 #include "tests/support/shared_page.h"
 #include "tests/support/stores.h"
 
 namespace durra::test {
 namespace {
+
+std::set<int> descriptors() {
+  std::set<int> all;
+  for (int fd = 3; fd < 1'024; ++fd)
+    if (::fcntl(fd, F_GETFD) >= 0) all.insert(fd);
+  return all;
+}
+std::set<int> newer_than(const std::set<int>& before) {
+  std::set<int> all = descriptors();
+  std::erase_if(all, [&](int fd) { return before.contains(fd); });
+  return all;
+}
 
 // `holds`: its successor has a Record meanwhile.
 int lose_a_seat(const Scratch& scratch, bool holds) {
@@ -100,6 +115,86 @@ int publish_when_the_seat_is_lost(const Scratch& scratch) {
 TEST(LostSeat, a_draft_is_not_published_from_it) {
   const Scratch scratch;
   const int status = run_with_own_mounts([&] { return publish_when_the_seat_is_lost(scratch); });
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kNoMounts) GTEST_SKIP() << "this machine lets nobody mount overlayfs";
+  EXPECT_EQ(status, 0);
+}
+
+// A process that closes one descriptor too many, as by closing another twice, loses the seat that it held.
+int lose_one_of_two(const Scratch& scratch) {
+  if (!mount_overlay(scratch)) return kNoMounts;
+  const std::string path = scratch / "all/s.durra";
+  std::optional<Store> store = open(path, small()).value();
+  store->put("k", "mine").value();
+  std::optional<Draft> at_home = store->draft("home", 10).value();
+  const auto before = descriptors();
+  std::optional<Draft> elsewhere = store->draft("elsewhere", 10).value();
+  for (const int fd : newer_than(before)) ::close(fd);
+  Store theirs = open(path, small()).value();  // reaps it
+  theirs.put("k", "theirs").value();           // in the region that it had
+  EXPECT_EQ(outcome((*std::move(elsewhere)).publish()), "evicted");
+  elsewhere.reset();
+  EXPECT_EQ(outcome(store->put("k", "mine again")), "evicted") << "the seat at home has a draft";
+  EXPECT_EQ(outcome((*std::move(at_home)).publish()), "ok");
+  at_home.reset();
+  EXPECT_EQ(outcome(store->put("home", "mine")), "ok");
+  store.reset();
+  detail::Handle& h = *detail::handle_of(theirs);
+  const std::uint64_t at = detail::find(h, detail::view(h, Key("k"))).record.at;
+  const auto region = format::unpack(h.space.descriptor(h.space.home_of(at)).state);
+  EXPECT_EQ(region.state, format::RegionState::open) << "others may have it while its owner writes there";
+  Store third = open(path, small()).value();
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(outcome(third.put(i, "third")), "ok");
+    EXPECT_EQ(outcome(theirs.put(100 + i, "theirs")), "ok");
+  }
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(shown(third.get(i)), "third") << "another writes where it does";
+    EXPECT_EQ(shown(third.get(100 + i)), "theirs") << "another writes where it does";
+  }
+  EXPECT_EQ(shown(third.get("k")), "theirs");
+  EXPECT_EQ(shown(third.get("home")), "mine");
+  EXPECT_TRUE(verify(path).value().damage.empty());
+  return 0;
+}
+
+TEST(LostSeat, is_the_only_one_that_went_and_its_successor_keeps_its_region) {
+  const Scratch scratch;
+  const int status = run_with_own_mounts([&] { return lose_one_of_two(scratch); });
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kNoMounts) GTEST_SKIP() << "this machine lets nobody mount overlayfs";
+  EXPECT_EQ(status, 0);
+}
+
+// Its store is gone, a Record keeps the rest; when that goes too, only what is still its own is left in order.
+int outlive_a_seat(const Scratch& scratch) {
+  if (!mount_overlay(scratch)) return kNoMounts;
+  const std::string path = scratch / "all/s.durra";
+  std::optional<Store> store = open(path, small()).value();
+  store->put("k", "mine").value();
+  std::optional<Record> last = store->get("k").value();
+  const auto before = descriptors();
+  {
+    const Draft at_home = store->draft("home", 10).value();
+    store->draft("elsewhere", 10).value();
+  }
+  const auto lost = newer_than(before);
+  EXPECT_EQ(lost.size(), 1u);
+  store.reset();
+  for (const int fd : lost) ::close(fd);
+  const Store theirs = open(path, small()).value();
+  const Record held = theirs.get("k").value();
+  last.reset();
+  const detail::Space& space = detail::handle_of(theirs)->space;
+  const format::Seat& seat = space.seat(1);
+  EXPECT_EQ(format::seat_state(seat.state), format::SeatState::live);
+  EXPECT_EQ(format::pin_count(seat.pins[0]), 1u);
+  EXPECT_EQ(space.control().clean, format::kDirty) << "it took its successor for itself";
+  EXPECT_EQ(stats(theirs).value().seats_taken, 1u) << "the one that it had still is left";
+  return 0;
+}
+
+TEST(LostSeat, stays_its_successors_when_the_last_record_goes) {
+  const Scratch scratch;
+  const int status = run_with_own_mounts([&] { return outlive_a_seat(scratch); });
   if (WIFEXITED(status) && WEXITSTATUS(status) == kNoMounts) GTEST_SKIP() << "this machine lets nobody mount overlayfs";
   EXPECT_EQ(status, 0);
 }

@@ -3,7 +3,13 @@
 #include <durra/care.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <optional>
+#include <string>
+
+#include "format/tail.h"
 #include "format/walk.h"
+#include "store/append.h"
 #include "store/index.h"
 #include "store/tail.h"
 #include "tests/support/scratch.h"
@@ -70,6 +76,33 @@ TEST_F(OddTail, a_stamp_that_is_later_than_the_clock_is_told_once) {
   }
   EXPECT_EQ(told, 1);
   EXPECT_EQ(shown_ones, 9);
+}
+
+// As a store could be after a restored image: the position is that of another tail, whose process is gone.
+TEST_F(OddTail, a_position_that_another_tail_has_saved_is_not_written_over) {
+  store.put(0, "").value();
+  std::optional<Tail> tail = Tail::open(store, "t").value();
+  tail->next(Duration::zero()).value();
+  const std::string key = std::string(format::kTailKey) + "t";
+  const auto saved = detail::find(handle, detail::view(handle, Key(key))).record;
+  std::string theirs(reinterpret_cast<const char*>(saved.payload().data()), saved.payload().size());
+  format::TailPosition p;
+  std::memcpy(&p, theirs.data(), sizeof p);
+  ++p.generation;
+  std::memcpy(theirs.data(), &p, sizeof p);
+  detail::Change change;
+  change.key = detail::view(handle, Key(key));
+  change.shape = {.payload_size = theirs.size(), .key_size = static_cast<std::uint32_t>(key.size())};
+  change.payload = std::as_bytes(std::span(theirs));
+  ASSERT_EQ(outcome(detail::append(handle, change)), "ok");
+  const auto done = tail->save();
+  ASSERT_EQ(outcome(done), "busy");
+  EXPECT_STREQ(done.error().what, "another tail has the name now");
+  tail.reset();  // nor is it given back
+  const auto now = detail::find(handle, detail::view(handle, Key(key))).record.payload();
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(now.data()), now.size()), theirs);
+  tail = Tail::open(store, "t").value();
+  EXPECT_EQ(tail->next(Duration::zero()).value().id(), 0u);
 }
 
 }  // namespace

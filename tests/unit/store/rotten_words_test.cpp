@@ -111,6 +111,32 @@ TEST_F(RottenWords, who_only_reads_is_shown_nothing_older_for_what_lies_in_a_rot
   EXPECT_EQ(shows(), "new ");
 }
 
+// Both came after the walk began; from them it goes back to what it may show.
+TEST_F(RottenWords, who_only_reads_is_told_where_a_chain_of_later_versions_is_broken) {
+  const std::string path = scratch_ / "chain.durra";
+  Store store = open(path, test::small()).value();
+  detail::Handle& h = *detail::handle_of(store);
+  const auto newest = [&] { return detail::find(h, detail::view(h, Key("k"))).record; };
+  store.put("other", "bytes").value();
+  store.put("k", "0").value();
+  const std::uint64_t other = detail::find(h, detail::view(h, Key("other"))).record.at, first = newest().at;
+  const Store reader = open(path, test::small(Mode::read_only)).value();
+  Records before = reader.records("k");
+  store.put("k", "1").value();
+  auto& prev = newest().header->prev;
+  store.put("k", "2").value();
+  ASSERT_EQ(prev, first);
+  prev = other;
+  EXPECT_TRUE(before.begin() == before.end());
+  ASSERT_EQ(test::outcome(before.status()), "damaged");
+  EXPECT_EQ(before.status().error().detail, other);
+  EXPECT_STREQ(before.status().error().what, "chain of versions is broken");
+  prev = first;
+  Records after = reader.records("k");
+  for (const Record& r : after) EXPECT_EQ(r.str(), "2");
+  EXPECT_TRUE(after.status());
+}
+
 TEST_F(RottenWords, a_clock_near_its_end_is_damage) {
   write(format::kControlOffset + offsetof(format::Control, clock), format::kStampTimeMax - 1);
   expect_damaged(format::kControlOffset, false);

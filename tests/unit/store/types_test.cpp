@@ -7,6 +7,7 @@
 #include <numeric>
 #include <thread>
 
+#include "store/index.h"
 #include "store/step.h"
 #include "tests/support/scratch.h"
 #include "tests/support/stores.h"
@@ -439,6 +440,21 @@ TEST_F(Types, what_is_no_item_of_a_list_is_a_mismatch) {
   }
   list.set(0, false).value();
   EXPECT_EQ(list.get(0).value(), Value(false));
+}
+
+TEST_F(Types, an_item_of_a_list_that_somebody_erased_can_be_set_and_one_that_has_rotted_cannot) {
+  auto list = List::open(s, "l").value();
+  for (int i = 0; i < 2; ++i) list.push(true).value();
+  s.erase("l/0").value();
+  EXPECT_EQ(list.get(0).error().code, Code::invalid);
+  list.set(0, false).value();
+  EXPECT_EQ(list.get(0).value(), Value(false));
+  detail::Handle& h = *detail::handle_of(s);
+  const auto item = detail::find(h, detail::view(h, Key("l/1"))).record;
+  item.header->head_check ^= 1;
+  EXPECT_EQ(list.set(1, false).error().code, Code::damaged);
+  item.header->head_check ^= 1;
+  EXPECT_EQ(list.get(1).value(), Value(true));
 }
 
 TEST_F(Types, who_only_reads_pushes_nothing) {
