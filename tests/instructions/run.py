@@ -42,7 +42,7 @@ def main():
         for kind, limit in ceilings().items():
             counts[kind] = count = instructions(kind, folder)
             above += count > limit
-            print(f"{kind:10} {count:8,.0f} instructions, ceiling {limit:6,}{'' if count <= limit else '  ABOVE'}")
+            print(f"{kind:10} {count:9,.1f} instructions, ceiling {limit:6,}{'' if count <= limit else '  ABOVE'}")
     for a, b in SAME:
         if round(counts[a], 1) != round(counts[b], 1):  # but for what is done once
             above += 1
