@@ -391,10 +391,11 @@ TEST_F(Threads, threads_of_one_handle_share_what_few_seats_there_are) {
       for (;;) {  // a put needs a seat for itself, and says so when all are in use
         const auto done = narrow.put(t, value(t, i));
         if (done) break;
-        ASSERT_EQ(outcome(done), "full");
+        ASSERT_EQ(outcome(done), "full") << done.error().message();
         std::this_thread::yield();
       }
-      ASSERT_EQ(shown(narrow.get(t)), value(t, i));
+      const auto seen = narrow.get(t);
+      ASSERT_EQ(shown(seen), value(t, i)) << (seen ? "" : seen.error().message());
     }
   });
   for (int t = 0; t < 6; ++t) EXPECT_EQ(shown(narrow.get(t)), value(t, 299));

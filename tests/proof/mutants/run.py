@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,8 @@ class Judge:
             why = plain.failed or ("there is no such test" if "[==========] 0 tests" in plain.said else "")
             self.green[killer] = None if why else plain.seconds
             if why:
-                print(f"not green without a mutant, so it kills nothing: {killer}: {why}", flush=True)
+                print(f"not green without a mutant, so it kills nothing: {killer}: {why}; it said last:", flush=True)
+                print(textwrap.indent("\n".join(plain.said.splitlines()[-40:]), "  "), flush=True)
         return self.green[killer] is not None
 
     def judge(self, mutant, everything):
