@@ -26,12 +26,15 @@ echo "input: $packages package records, $(mib packages)"
 # Each round puts all records anew, with a line that says which round it is; what a writer acknowledges goes to
 # acknowledged/ROUND.WRITER.LIFE, one key a line, written after the put returned.
 mkdir acknowledged
-killed=0 started=$SECONDS
+killed=0
 declare -A pid life
+load() {  # STORE INPUT WRITER: in the background only, it becomes the writer that strike kills
+  exec 2>>import.log "$durra" import "$1" "$2" --format paragraphs --key-field Package --part "$3/$writers" \
+    --acknowledge
+}
 start() {  # WRITER
   life[$1]=$((${life[$1]:-0} + 1))
-  "$durra" import store.durra input --format paragraphs --key-field Package --part "$1/$writers" --acknowledge \
-    >"acknowledged/$round.$1.${life[$1]}" 2>>import.log &
+  load store.durra input "$1" >"acknowledged/$round.$1.${life[$1]}" &
   pid[$1]=$!
 }
 at_work() {  # WRITER: it lives and has acknowledged something
@@ -53,15 +56,26 @@ strike() {  # one that is at work, if there is one; counts it only if it died of
   start $w
 }
 
-round=0
+# A load into a store of its own says how long a round takes here, and the strikes of each are spread over that time:
+# after pauses of fixed length the writers of a fast machine would be gone.
+now_ms() { local us=${EPOCHREALTIME//[.,]/}; echo $((us / 1000)); }
+undisturbed=$(now_ms)
+for ((w = 0; w < writers; ++w)); do load trial.durra packages "$w" >/dev/null & done
+wait
+undisturbed=$(($(now_ms) - undisturbed))
+rm -f trial.durra  # a failure is told by round 1
+
+pause() {  # a quarter of a round on average
+  local ms=$((RANDOM % (undisturbed / 2 + 1)))
+  sleep "$((ms / 1000)).$(printf %03d $((ms % 1000)))"
+}
+
+round=0 started=$SECONDS
 while [ "$killed" -lt "$kills_wanted" ]; do
   round=$((round + 1)) before=$killed
   sed "s/^Package: .*/&\nDemo-Round: $round/" packages >input.new && mv input.new input
   for ((w = 0; w < writers; ++w)); do start "$w"; done
-  for ((strikes = 0; strikes < 8; ++strikes)); do
-    sleep "0.$((RANDOM % 150 + 100))"
-    strike
-  done
+  for ((strikes = 0; strikes < 4; ++strikes)); do pause; strike; done
   for w in "${!pid[@]}"; do
     wait "${pid[$w]}" || failed "$w"
   done
