@@ -111,6 +111,9 @@ int run_with_own_mounts(const std::function<int()>& body) {
   return run_child([&] { return get_own_mounts() ? body() : kNoMounts; });
 }
 
+namespace {
+
+// At scratch/all.
 bool mount_overlay(const Scratch& scratch) {
   for (const char* d : {"lower", "upper", "work", "all"}) std::filesystem::create_directory(scratch / d);
   const std::string how =
@@ -118,6 +121,19 @@ bool mount_overlay(const Scratch& scratch) {
   const std::string all = scratch / "all";
   return ::mount("overlay", all.c_str(), "overlay", 0, how.c_str()) == 0 ||
          ::mount("overlay", all.c_str(), "overlay", 0, (how + ",userxattr").c_str()) == 0;
+}
+
+}  // namespace
+
+void on_overlayfs(const std::function<void(const std::string& folder)>& body) {
+  const Scratch scratch;
+  const int status = run_with_own_mounts([&] {
+    if (!mount_overlay(scratch)) return kNoMounts;
+    body(scratch / "all");
+    return 0;
+  });
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kNoMounts) GTEST_SKIP() << "this machine lets nobody mount overlayfs";
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace durra::test

@@ -49,7 +49,7 @@ bool get_own_mounts();
 // A child that does so first; kNoMounts (an exit code) where that is not allowed.
 inline constexpr int kNoMounts = 77;
 int run_with_own_mounts(const std::function<int()>& body);
-// There: an overlayfs at scratch/all.  False: not on this machine.
-bool mount_overlay(const Scratch&);
+// The test's body is run there, in a new folder on an overlayfs; the test is skipped where nobody may mount one.
+void on_overlayfs(const std::function<void(const std::string& folder)>& body);
 
 }  // namespace durra::test

@@ -3,7 +3,6 @@
 #include <durra/care.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -32,9 +31,8 @@ std::set<int> newer_than(const std::set<int>& before) {
 }
 
 // `holds`: its successor has a Record meanwhile.
-int lose_a_seat(const Scratch& scratch, bool holds) {
-  if (!mount_overlay(scratch)) return kNoMounts;
-  const std::string path = scratch / "all/s.durra";
+void lose_a_seat(const std::string& folder, bool holds) {
+  const std::string path = folder + "/s.durra";
   const SharedPage page;
   auto& turn = page.as<std::atomic<int>>();
   const auto wait_for = [&](int now) {
@@ -79,22 +77,17 @@ int lose_a_seat(const Scratch& scratch, bool holds) {
   EXPECT_EQ(other->wait(), 0) << "its seat and its region";
   EXPECT_EQ(shown(open(path, small()).value().get("k")), "theirs again");
   EXPECT_TRUE(verify(path).value().damage.empty());
-  return 0;
 }
 
 TEST(LostSeat, is_told_to_who_had_it_and_nothing_is_changed_from_it) {
   for (const bool holds : {false, true}) {
-    const Scratch scratch;
-    const int status = run_with_own_mounts([&] { return lose_a_seat(scratch, holds); });
-    if (WIFEXITED(status) && WEXITSTATUS(status) == kNoMounts)
-      GTEST_SKIP() << "this machine lets nobody mount overlayfs";
-    EXPECT_EQ(status, 0) << holds;
+    SCOPED_TRACE(holds);
+    on_overlayfs([&](const std::string& folder) { lose_a_seat(folder, holds); });
   }
 }
 
-int publish_when_the_seat_is_lost(const Scratch& scratch) {
-  if (!mount_overlay(scratch)) return kNoMounts;
-  const std::string path = scratch / "all/s.durra";
+void publish_when_the_seat_is_lost(const std::string& folder) {
+  const std::string path = folder + "/s.durra";
   {
     Store store = open(path, small()).value();
     store.put("k", "mine").value();
@@ -109,20 +102,13 @@ int publish_when_the_seat_is_lost(const Scratch& scratch) {
   }
   EXPECT_EQ(shown(open(path, small()).value().get("k")), "theirs");
   EXPECT_TRUE(verify(path).value().damage.empty());
-  return 0;
 }
 
-TEST(LostSeat, a_draft_is_not_published_from_it) {
-  const Scratch scratch;
-  const int status = run_with_own_mounts([&] { return publish_when_the_seat_is_lost(scratch); });
-  if (WIFEXITED(status) && WEXITSTATUS(status) == kNoMounts) GTEST_SKIP() << "this machine lets nobody mount overlayfs";
-  EXPECT_EQ(status, 0);
-}
+TEST(LostSeat, a_draft_is_not_published_from_it) { on_overlayfs(publish_when_the_seat_is_lost); }
 
 // A process that closes one descriptor too many, as by closing another twice, loses the seat that it held.
-int lose_one_of_two(const Scratch& scratch) {
-  if (!mount_overlay(scratch)) return kNoMounts;
-  const std::string path = scratch / "all/s.durra";
+void lose_one_of_two(const std::string& folder) {
+  const std::string path = folder + "/s.durra";
   std::optional<Store> store = open(path, small()).value();
   store->put("k", "mine").value();
   std::optional<Draft> at_home = store->draft("home", 10).value();
@@ -154,20 +140,13 @@ int lose_one_of_two(const Scratch& scratch) {
   EXPECT_EQ(shown(third.get("k")), "theirs");
   EXPECT_EQ(shown(third.get("home")), "mine");
   EXPECT_TRUE(verify(path).value().damage.empty());
-  return 0;
 }
 
-TEST(LostSeat, is_the_only_one_that_went_and_its_successor_keeps_its_region) {
-  const Scratch scratch;
-  const int status = run_with_own_mounts([&] { return lose_one_of_two(scratch); });
-  if (WIFEXITED(status) && WEXITSTATUS(status) == kNoMounts) GTEST_SKIP() << "this machine lets nobody mount overlayfs";
-  EXPECT_EQ(status, 0);
-}
+TEST(LostSeat, is_the_only_one_that_went_and_its_successor_keeps_its_region) { on_overlayfs(lose_one_of_two); }
 
 // Its store is gone, a Record keeps the rest; when that goes too, only what is still its own is left in order.
-int outlive_a_seat(const Scratch& scratch) {
-  if (!mount_overlay(scratch)) return kNoMounts;
-  const std::string path = scratch / "all/s.durra";
+void outlive_a_seat(const std::string& folder) {
+  const std::string path = folder + "/s.durra";
   std::optional<Store> store = open(path, small()).value();
   store->put("k", "mine").value();
   std::optional<Record> last = store->get("k").value();
@@ -189,15 +168,9 @@ int outlive_a_seat(const Scratch& scratch) {
   EXPECT_EQ(format::pin_count(seat.pins[0]), 1u);
   EXPECT_EQ(space.control().clean, format::kDirty) << "it took its successor for itself";
   EXPECT_EQ(stats(theirs).value().seats_taken, 1u) << "the one that it had still is left";
-  return 0;
 }
 
-TEST(LostSeat, stays_its_successors_when_the_last_record_goes) {
-  const Scratch scratch;
-  const int status = run_with_own_mounts([&] { return outlive_a_seat(scratch); });
-  if (WIFEXITED(status) && WEXITSTATUS(status) == kNoMounts) GTEST_SKIP() << "this machine lets nobody mount overlayfs";
-  EXPECT_EQ(status, 0);
-}
+TEST(LostSeat, stays_its_successors_when_the_last_record_goes) { on_overlayfs(outlive_a_seat); }
 
 }  // namespace
 }  // namespace durra::test

@@ -485,10 +485,8 @@ TEST_F(OsLockByDescriptor, never_closes_what_others_have_got_under_its_number) {
 }
 
 TEST(OsOverlayfs, a_byte_is_held_by_its_descriptor) {
-  const Scratch s;
-  const int status = test::run_with_own_mounts([&] {
-    if (!test::mount_overlay(s)) return test::kNoMounts;
-    const std::string path = s / "all/f";
+  test::on_overlayfs([](const std::string& folder) {
+    const std::string path = folder + "/f";
     const File f = made(path);
     EXPECT_EQ(file_system(f).value().name, "overlayfs");
     EXPECT_TRUE(file_system(f).value().locks_by_descriptor);
@@ -519,14 +517,9 @@ TEST(OsOverlayfs, a_byte_is_held_by_its_descriptor) {
       EXPECT_FALSE(*is_held(f, kLockSeats));
     }
     done.strike();
-    auto n = NewFile::create(s / "all/n", 0640);
+    auto n = NewFile::create(folder + "/n", 0640);
     EXPECT_TRUE(n && n->publish());
-    return 0;
   });
-  if (WIFEXITED(status) && WEXITSTATUS(status) == test::kNoMounts) {
-    GTEST_SKIP() << "this machine lets nobody mount overlayfs";
-  }
-  EXPECT_EQ(status, 0);
 }
 
 }  // namespace
